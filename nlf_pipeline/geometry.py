@@ -1,0 +1,109 @@
+"""Rigid transforms, projection and view geometry on numpy arrays. Frames: docs/conventions.md."""
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+
+def rigid(R: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """(..., 3, 3) rotations and (..., 3) translations to (..., 4, 4) transforms."""
+    T = np.zeros((*np.broadcast_shapes(R.shape[:-2], t.shape[:-1]), 4, 4))
+    T[..., :3, :3] = R
+    T[..., :3, 3] = t
+    T[..., 3, 3] = 1
+    return T
+
+
+def invert_rigid(T: np.ndarray) -> np.ndarray:
+    """Inverse of (..., 4, 4) rigid transforms."""
+    R_inverse = np.swapaxes(T[..., :3, :3], -1, -2)
+    return rigid(R_inverse, -np.einsum("...ij,...j->...i", R_inverse, T[..., :3, 3]))
+
+
+def transform_points(T_a_b: np.ndarray, points_b: np.ndarray) -> np.ndarray:
+    """Map points to frame a.
+
+    Args:
+        T_a_b: (..., 4, 4), its leading axes broadcast against those of the points.
+        points_b: (..., points, 3).
+
+    Returns:
+        (..., points, 3) points in frame a.
+    """
+    return points_b @ np.swapaxes(T_a_b[..., :3, :3], -1, -2) + T_a_b[..., None, :3, 3]
+
+
+def focal_from_fov(fov_deg: float, size_px: tuple[int, int]) -> float:
+    """Focal length in pixels of a pinhole camera whose longer image side spans `fov_deg`."""
+    return max(size_px) / (2 * np.tan(np.deg2rad(fov_deg) / 2))
+
+
+def pinhole_matrix(focal_px: float, size_px: tuple[int, int]) -> np.ndarray:
+    """(3, 3) intrinsic matrix with square pixels and a centred principal point."""
+    width_px, height_px = size_px
+    return np.array(
+        [[focal_px, 0, (width_px - 1) / 2], [0, focal_px, (height_px - 1) / 2], [0, 0, 1]], dtype=np.float64
+    )
+
+
+def project(points_cam: np.ndarray, K: np.ndarray) -> np.ndarray:
+    """Pinhole projection of (..., 3) camera-frame points by `K` (3, 3) or (..., 3, 3) to (..., 2) pixels."""
+    homogeneous = np.einsum("...ij,...j->...i", K, points_cam)
+    return homogeneous[..., :2] / homogeneous[..., 2:]
+
+
+def rotation_between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Smallest rotations taking directions `a` to directions `b`.
+
+    Args:
+        a: (..., 3), need not be of unit length.
+        b: (..., 3), broadcast against `a`; not opposite to `a`.
+
+    Returns:
+        (..., 3, 3) rotation matrices (Rodrigues' formula without trigonometry).
+    """
+    a = a / np.linalg.norm(a, axis=-1, keepdims=True)
+    b = b / np.linalg.norm(b, axis=-1, keepdims=True)
+    a, b = np.broadcast_arrays(a, b)
+    cosine = np.sum(a * b, axis=-1)[..., None, None]
+    cross = skew(np.cross(a, b))
+    return np.eye(3) + cross + cross @ cross / np.maximum(1 + cosine, 1e-9)
+
+
+def skew(v: np.ndarray) -> np.ndarray:
+    """(..., 3) vectors to (..., 3, 3) matrices of the cross product v x."""
+    x, y, z = np.moveaxis(v, -1, 0)
+    zero = np.zeros_like(x)
+    return np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(*v.shape[:-1], 3, 3)
+
+
+def look_at(eye: np.ndarray, target: np.ndarray, up: np.ndarray) -> np.ndarray:
+    """(4, 4) T_world_cam of an OpenCV camera at `eye` looking at `target`, image up along `up`."""
+    forward = (target - eye) / np.linalg.norm(target - eye)
+    right = np.cross(forward, up)
+    right = right / np.linalg.norm(right)
+    return rigid(np.stack([right, np.cross(forward, right), forward], axis=-1), np.asarray(eye, dtype=np.float64))
+
+
+def move_bodies(
+    T_a_b: np.ndarray, pose_rotvecs_b: np.ndarray, trans_b: np.ndarray, root_rest: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Express SMPL parameters given in frame b in frame a, without changing the bodies.
+
+    SMPL rotates about the root joint of its template, so `trans` does not move like a point.
+
+    Args:
+        T_a_b: (..., 4, 4), broadcast against the leading axes of the rest.
+        pose_rotvecs_b: (..., joints, 3), the root first.
+        trans_b: (..., 3).
+        root_rest: (..., 3) root joint of the template for each body's betas.
+
+    Returns:
+        pose_rotvecs (..., joints, 3) and trans (..., 3) in frame a.
+    """
+    R_a_b = np.broadcast_to(T_a_b[..., :3, :3], (*pose_rotvecs_b.shape[:-2], 3, 3))
+    root_b = Rotation.from_rotvec(pose_rotvecs_b[..., 0, :].reshape(-1, 3))
+    root_a = Rotation.from_matrix(R_a_b.reshape(-1, 3, 3)) * root_b
+    pose_rotvecs_a = pose_rotvecs_b.copy()
+    pose_rotvecs_a[..., 0, :] = root_a.as_rotvec().reshape(pose_rotvecs_b.shape[:-2] + (3,))
+    trans_a = transform_points(T_a_b, (trans_b + root_rest)[..., None, :])[..., 0, :] - root_rest
+    return pose_rotvecs_a, trans_a

@@ -1,0 +1,80 @@
+"""Drawing without a window: an anti-aliased OpenGL canvas on EGL, on a GPU or on Mesa's llvmpipe."""
+
+import moderngl
+import numpy as np
+
+from nlf_pipeline.errors import UserError
+
+
+def create_context() -> moderngl.Context:
+    """A headless OpenGL context. Raises UserError with the cure where the system has no EGL driver."""
+    try:
+        return moderngl.create_standalone_context(backend="egl")
+    except Exception as error:  # glcontext raises plain Exception
+        raise UserError(
+            f"Drawing needs EGL, and opening it failed ({error}). "
+            "On Debian or Ubuntu: sudo apt-get install libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri"
+        ) from error
+
+
+def projection_matrix(K: np.ndarray, size_px: tuple[int, int], near: float = 0.05, far: float = 200.0) -> np.ndarray:
+    """OpenGL clip matrix of an OpenCV pinhole camera.
+
+    Args:
+        K: (3, 3) intrinsics, pixels; the centre of the top left pixel is (0, 0).
+        size_px: (width, height).
+        near: metres; nothing nearer is drawn.
+        far: metres; nothing farther is drawn.
+
+    Returns:
+        (4, 4) matrix from camera coordinates (x right, y down, z forward) to clip coordinates.
+    """
+    width_px, height_px = size_px
+    return np.array(
+        [
+            [2 * K[0, 0] / width_px, 2 * K[0, 1] / width_px, (2 * K[0, 2] + 1) / width_px - 1, 0],
+            [0, -2 * K[1, 1] / height_px, 1 - (2 * K[1, 2] + 1) / height_px, 0],
+            [0, 0, (far + near) / (far - near), -2 * far * near / (far - near)],
+            [0, 0, 1, 0],
+        ]
+    )
+
+
+class Canvas:
+    """A multisampled RGBA picture with depth that can be read back.
+
+    Draw with `ctx` between `begin` and `read`.
+    """
+
+    def __init__(self, size_px: tuple[int, int], samples: int = 4) -> None:
+        """Make a canvas of `size_px` (width, height) with `samples` per pixel (1 for no anti-aliasing)."""
+        self.size_px = size_px
+        self.ctx = create_context()
+        samples = min(samples, self.ctx.max_samples)
+        self._drawn = self.ctx.framebuffer(
+            [self.ctx.renderbuffer(size_px, 4, samples=samples)], self.ctx.depth_renderbuffer(size_px, samples=samples)
+        )
+        self._resolved = self.ctx.framebuffer([self.ctx.renderbuffer(size_px, 4)])
+
+    def begin(self, rgba: tuple[float, float, float, float] = (0, 0, 0, 0)) -> None:
+        """Clear to `rgba` (0-1) and turn the depth test on."""
+        self._drawn.use()
+        self._drawn.clear(*rgba)
+        self.ctx.enable(moderngl.DEPTH_TEST)
+
+    def read(self, box_px: tuple[int, int, int, int] | None = None) -> np.ndarray:
+        """The picture as (height, width, 4) uint8, top row first.
+
+        Args:
+            box_px: (left, top, width, height) to read only a part.
+        """
+        width_px, height_px = self.size_px
+        left, top, box_width, box_height = box_px or (0, 0, width_px, height_px)
+        self.ctx.copy_framebuffer(self._resolved, self._drawn)
+        viewport = (left, height_px - top - box_height, box_width, box_height)
+        pixels = self._resolved.read(viewport=viewport, components=4, alignment=1)
+        return np.frombuffer(pixels, np.uint8).reshape(box_height, box_width, 4)[::-1]
+
+    def release(self) -> None:
+        """Free the OpenGL context."""
+        self.ctx.release()

@@ -1,0 +1,124 @@
+"""predictions.xz: per-frame vertices and joints of everybody, streamed through BodyCompress.
+
+In the CAMERA frame, so that a new camera path never makes the estimates invalid. BodyCompress
+keeps millimetres; here and everywhere else it is metres.
+"""
+
+import contextlib
+import lzma
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, Self
+
+import bodycompress
+import numpy as np
+
+from nlf_pipeline.artefacts import missing_artefact
+from nlf_pipeline.errors import ArtefactError
+from nlf_pipeline.files import atomic_path
+
+FORMAT_VERSION = 1
+_MM_PER_M = 1000.0
+
+
+@dataclass(frozen=True)
+class FramePredictions:
+    """Everybody in one frame. Row k is person k; rows where `valid` is false are zeros."""
+
+    vertices: np.ndarray
+    """(people, vertices, 3) camera frame, metres: the body model's vertex subset."""
+    joints: np.ndarray
+    """(people, joints, 3) camera frame, metres."""
+    vertex_uncertainties: np.ndarray
+    """(people, vertices) expected error, metres."""
+    joint_uncertainties: np.ndarray
+    """(people, joints) expected error, metres."""
+    valid: np.ndarray
+    """(people,) bool: this person was estimated in this frame."""
+
+
+class PredictionSink(Protocol):
+    """Takes frames in order."""
+
+    def append(self, frame: FramePredictions) -> None:
+        """Append the next frame."""
+
+
+@dataclass(frozen=True)
+class _Writer:
+    compressor: bodycompress.BodyCompressor
+
+    def append(self, frame: FramePredictions) -> None:
+        self.compressor.append(
+            vertices=frame.vertices * _MM_PER_M,
+            joints=frame.joints * _MM_PER_M,
+            vertex_uncertainties=frame.vertex_uncertainties,  # BodyCompress wants metres here
+            joint_uncertainties=frame.joint_uncertainties,
+            valid=frame.valid.astype(np.uint8),
+        )
+
+
+@contextlib.contextmanager
+def writing_predictions(path: Path, person_ids: np.ndarray, fps: float, n_frames: int) -> Iterator[PredictionSink]:
+    """Write predictions frame by frame; the file appears at `path` when the block ends well.
+
+    Args:
+        path: where to write.
+        person_ids: (people,) int, the rows of every frame.
+        fps: frames per second of the clip.
+        n_frames: frames that will be appended.
+    """
+    metadata = {
+        "format_version": FORMAT_VERSION,
+        "person_ids": [int(i) for i in person_ids],
+        "fps": float(fps),
+        "n_frames": int(n_frames),
+    }
+    with (
+        atomic_path(path) as temporary,
+        bodycompress.BodyCompressor(
+            str(temporary), metadata=metadata, compression="xz", compression_level=1
+        ) as compressor,
+    ):
+        yield _Writer(compressor)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A predictions file, read frame by frame."""
+
+    path: Path
+    person_ids: np.ndarray
+    """(people,) int."""
+    fps: float
+    n_frames: int
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Read the header of `path`; raises ArtefactError if it is missing, damaged or of another version."""
+        if not Path(path).is_file():
+            raise missing_artefact(path, cls)
+        try:
+            metadata = bodycompress.BodyDecompressor(str(path)).metadata
+        except (ValueError, EOFError, lzma.LZMAError) as error:
+            raise ArtefactError(
+                f"{path} is not a readable BodyCompress file ({error}). Delete it and run again."
+            ) from error
+        if not isinstance(metadata, dict) or metadata.get("format_version") != FORMAT_VERSION:
+            raise ArtefactError(
+                f"{path} is not a predictions file of format {FORMAT_VERSION}. Delete it and run again."
+            )
+        person_ids = np.array(metadata["person_ids"], dtype=np.int64)
+        return cls(Path(path), person_ids, metadata["fps"], metadata["n_frames"])
+
+    def __iter__(self) -> Iterator[FramePredictions]:
+        """Every frame, in order; the file is decompressed as it goes."""
+        for frame in bodycompress.BodyDecompressor(str(self.path)):
+            yield FramePredictions(
+                vertices=np.float32(frame["vertices"] / _MM_PER_M),
+                joints=np.float32(frame["joints"] / _MM_PER_M),
+                vertex_uncertainties=np.float32(frame["vertex_uncertainties"]),
+                joint_uncertainties=np.float32(frame["joint_uncertainties"]),
+                valid=frame["valid"].astype(bool),
+            )
