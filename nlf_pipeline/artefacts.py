@@ -21,6 +21,7 @@ MotionClass = Literal["static", "rotation", "rotation_zoom", "general"]
 
 
 def missing_artefact(path: Path, kind: type) -> ArtefactError:
+    """The error for a file that an earlier stage should have written."""
     return ArtefactError(f"{path}: not found, expected a {kind.__name__} file. Run the workflow again to make it.")
 
 
