@@ -6,6 +6,7 @@ others are JSON. Person k is row k in every artefact and in every frame of a vid
 """
 
 import dataclasses
+import itertools
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -134,7 +135,7 @@ class VideoFacts(_JsonArtefact):
     def shots(self) -> list[slice]:
         """Frame ranges between cuts, in order; together they cover the clip."""
         bounds = [0, *self.cuts, self.n_frames]
-        return [slice(start, stop) for start, stop in zip(bounds, bounds[1:], strict=False) if stop > start]
+        return [slice(start, stop) for start, stop in itertools.pairwise(bounds) if stop > start]
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ class CameraPath(_ArrayArtefact):
     """(frames,) in [0, 1]: 0 = guessed, 1 = well supported by the evidence."""
     motion_class: MotionClass
     background_motion_px: float
-    """Largest median motion of the background against the first frame, as far as it was measured; evidence for the class."""
+    """Largest median motion of the background against the first frame: evidence for the class."""
 
 
 @dataclass(frozen=True)

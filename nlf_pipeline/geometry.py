@@ -104,6 +104,6 @@ def move_bodies(
     root_b = Rotation.from_rotvec(pose_rotvecs_b[..., 0, :].reshape(-1, 3))
     root_a = Rotation.from_matrix(R_a_b.reshape(-1, 3, 3)) * root_b
     pose_rotvecs_a = pose_rotvecs_b.copy()
-    pose_rotvecs_a[..., 0, :] = root_a.as_rotvec().reshape(pose_rotvecs_b.shape[:-2] + (3,))
+    pose_rotvecs_a[..., 0, :] = root_a.as_rotvec().reshape((*pose_rotvecs_b.shape[:-2], 3))
     trans_a = transform_points(T_a_b, (trans_b + root_rest)[..., None, :])[..., 0, :] - root_rest
     return pose_rotvecs_a, trans_a

@@ -43,6 +43,7 @@ class PredictionSink(Protocol):
 
     def append(self, frame: FramePredictions) -> None:
         """Append the next frame."""
+        ...
 
 
 @dataclass(frozen=True)

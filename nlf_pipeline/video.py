@@ -16,6 +16,7 @@ class FrameSink(Protocol):
 
     def append_data(self, data: np.ndarray) -> None:
         """Append one (height, width, 3) uint8 RGB frame."""
+        ...
 
 
 def read_frames(path: Path) -> framepump.VideoFrames:

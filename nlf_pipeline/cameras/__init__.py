@@ -17,6 +17,7 @@ class CameraTracker(Protocol):
         self, frames: framepump.VideoFrames, facts: VideoFacts, people: MaskTracks, intrinsics: Intrinsics
     ) -> tuple[Intrinsics, CameraPath]:
         """Path in the scene frame, up to scale. `people` marks the pixels to ignore; `intrinsics` is the best guess."""
+        ...
 
 
 def make_camera_tracker(name: CameraName) -> CameraTracker:

@@ -20,6 +20,7 @@ class BodyEstimator(Protocol):
         self, frames: framepump.VideoFrames, facts: VideoFacts, tracks: MaskTracks, intrinsics: Intrinsics
     ) -> Iterator[FramePredictions]:
         """One FramePredictions per frame, in order, rows as in `tracks`, camera frame."""
+        ...
 
 
 def make_estimator(name: EstimatorName, body_dir: Path) -> BodyEstimator:

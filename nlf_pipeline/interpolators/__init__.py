@@ -13,6 +13,7 @@ class FrameInterpolator(Protocol):
 
     def between(self, first: np.ndarray, second: np.ndarray, count: int) -> Iterator[np.ndarray]:
         """`count` evenly spaced frames strictly between two (height, width, 3) uint8 RGB frames."""
+        ...
 
 
 def make_interpolator(name: InterpolatorName) -> FrameInterpolator:

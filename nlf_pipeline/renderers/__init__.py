@@ -39,6 +39,7 @@ class Renderer(Protocol):
             size_px: (width, height).
             opacity: of the bodies over the image, 0-1.
         """
+        ...
 
 
 def make_renderer(name: RendererName) -> Renderer:

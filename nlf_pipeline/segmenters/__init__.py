@@ -19,7 +19,7 @@ class PeopleChoice:
     max_persons: int
     """At most so many, the most prominent first."""
     select_points_px: Sequence[tuple[float, float]]
-    """One position inside each person to follow, in pixels of the frame at `select_frame`; empty: choose by prominence."""
+    """A position inside each person to follow, in the frame `select_frame`; empty: the most prominent."""
     select_frame: int
 
 
@@ -36,6 +36,7 @@ class Segmenter(Protocol):
 
     def segment(self, frames: framepump.VideoFrames, facts: VideoFacts, choice: PeopleChoice) -> SegmentedPeople:
         """Masks of the chosen people in every frame in which they are seen; identities do not cross `facts.cuts`."""
+        ...
 
 
 def make_segmenter(name: SegmenterName) -> Segmenter:

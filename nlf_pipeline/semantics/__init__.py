@@ -17,6 +17,7 @@ class PeopleMasker(Protocol):
 
         `tracks` is what the segmenter found: followed people and bystanders.
         """
+        ...
 
 
 def make_people_masker(name: SemanticsName) -> PeopleMasker:
