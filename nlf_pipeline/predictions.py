@@ -117,9 +117,9 @@ class Predictions:
         """Every frame, in order; the file is decompressed as it goes."""
         for frame in bodycompress.BodyDecompressor(str(self.path)):
             yield FramePredictions(
-                vertices=np.float32(frame["vertices"] / _MM_PER_M),
-                joints=np.float32(frame["joints"] / _MM_PER_M),
-                vertex_uncertainties=np.float32(frame["vertex_uncertainties"]),
-                joint_uncertainties=np.float32(frame["joint_uncertainties"]),
+                vertices=(frame["vertices"] / _MM_PER_M).astype(np.float32),
+                joints=(frame["joints"] / _MM_PER_M).astype(np.float32),
+                vertex_uncertainties=frame["vertex_uncertainties"].astype(np.float32),
+                joint_uncertainties=frame["joint_uncertainties"].astype(np.float32),
                 valid=frame["valid"].astype(bool),
             )
