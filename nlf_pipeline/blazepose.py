@@ -13,12 +13,12 @@ import numpy as np
 
 os.environ.setdefault("GLOG_minloglevel", "2")  # read once, when MediaPipe is imported
 
-import mediapipe  # noqa: E402
-from google.protobuf import text_format  # noqa: E402
-from mediapipe.framework import calculator_pb2  # noqa: E402
-from mediapipe.framework.formats import rect_pb2  # noqa: E402
-from mediapipe.python import packet_creator, packet_getter  # noqa: E402
-from mediapipe.python._framework_bindings import (  # noqa: E402
+import mediapipe
+from google.protobuf import text_format
+from mediapipe.framework import calculator_pb2
+from mediapipe.framework.formats import rect_pb2
+from mediapipe.python import packet_creator, packet_getter
+from mediapipe.python._framework_bindings import (
     calculator_graph,
     image_frame,
     packet,
