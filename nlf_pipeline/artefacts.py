@@ -8,6 +8,8 @@ others are JSON. Person k is row k in every artefact and in every frame of a vid
 import dataclasses
 import itertools
 import json
+import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -43,9 +45,9 @@ class _ArrayArtefact:
         if not Path(path).is_file():
             raise missing_artefact(path, cls)
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 values = dict(archive)
-        except (ValueError, OSError, EOFError, KeyError) as error:
+        except (ValueError, OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
             raise ArtefactError(f"{path} is not a readable npz file ({error}). Delete it and run again.") from error
         version = int(values.pop("format_version", np.array(-1)))
         kinds = {f.name: f.type for f in dataclasses.fields(cls)}  # type: ignore[arg-type]

@@ -1,0 +1,125 @@
+"""Accuracy of joints, feet and identities, under the field's names. Pure functions; results in SI units."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+
+def procrustes_align(points: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Similarity-align point sets to targets (Umeyama 1991).
+
+    Args:
+        points: (n, joints, 3).
+        target: (n, joints, 3).
+
+    Returns:
+        (n, joints, 3) `points`, each set scaled, rotated and moved to fit its target best.
+    """
+    mean, target_mean = points.mean(1, keepdims=True), target.mean(1, keepdims=True)
+    centred, target_centred = points - mean, target - target_mean
+    U, singular, Vt = np.linalg.svd(np.einsum("nji,njk->nik", centred, target_centred))
+    signs = np.ones_like(singular)
+    signs[:, 2] = np.sign(np.linalg.det(U @ Vt))
+    R = np.einsum("nia,na,nab->nib", U, signs, Vt)
+    variance = np.maximum((centred**2).sum((1, 2)), 1e-12)
+    scale = (singular * signs).sum(1) / variance
+    return scale[:, None, None] * np.einsum("nji,nik->njk", centred, R) + target_mean
+
+
+def mpjpe(joints: np.ndarray, truth: np.ndarray, root: int = 0) -> float:
+    """Mean per joint position error after moving the roots together, metres. Inputs (n, joints, 3)."""
+    relative, true_relative = joints - joints[:, root, None], truth - truth[:, root, None]
+    return float(np.linalg.norm(relative - true_relative, axis=-1).mean())
+
+
+def pa_mpjpe(joints: np.ndarray, truth: np.ndarray) -> float:
+    """Mean per joint position error after a similarity alignment of every frame, metres. Inputs (n, joints, 3)."""
+    return float(np.linalg.norm(procrustes_align(joints, truth) - truth, axis=-1).mean())
+
+
+def position_error(points: np.ndarray, truth: np.ndarray) -> float:
+    """Mean distance, metres. Inputs (..., 3)."""
+    return float(np.linalg.norm(points - truth, axis=-1).mean())
+
+
+def acceleration_error(joints: np.ndarray, truth: np.ndarray, shown: np.ndarray) -> float:
+    """Mean error of the second difference over frames, metres per frame squared (Kanazawa et al. 2019).
+
+    Args:
+        joints: (frames, joints, 3).
+        truth: (frames, joints, 3).
+        shown: (frames,) bool; only runs of three shown frames count. NaN if there are none.
+    """
+    runs = shown[2:] & shown[1:-1] & shown[:-2]
+    error = np.diff(joints, n=2, axis=0) - np.diff(truth, n=2, axis=0)
+    return float(np.linalg.norm(error[runs], axis=-1).mean()) if runs.any() else float("nan")
+
+
+def jitter(joints: np.ndarray, shown: np.ndarray, fps: float) -> float:
+    """Mean size of the third derivative over time, metres per second cubed.
+
+    Args:
+        joints: (frames, joints, 3).
+        shown: (frames,) bool; only runs of four shown frames count. NaN if there are none.
+        fps: frames per second.
+    """
+    runs = shown[3:] & shown[2:-1] & shown[1:-2] & shown[:-3]
+    third = np.diff(joints, n=3, axis=0) * fps**3
+    return float(np.linalg.norm(third[runs], axis=-1).mean()) if runs.any() else float("nan")
+
+
+def foot_slide(feet: np.ndarray, planted: np.ndarray) -> np.ndarray:
+    """Distance a planted foot moves from frame to frame.
+
+    Args:
+        feet: (frames, feet, 3).
+        planted: (frames, feet) bool.
+
+    Returns:
+        (steps,) metres per frame, one for every pair of successive frames in which a foot is planted.
+    """
+    both = planted[1:] & planted[:-1]
+    return np.linalg.norm(np.diff(feet, axis=0), axis=-1)[both]
+
+
+@dataclass(frozen=True)
+class IdentityScores:
+    """How well tracks keep people apart (CLEAR MOT and IDF1, Ristani et al. 2016)."""
+
+    switches: int
+    """Times a true person's matched track changes."""
+    recall: float
+    """Share of true person-frames matched by some track."""
+    idf1: float
+    """F1 score of the best one-to-one assignment of tracks to people over the whole clip."""
+
+
+def identity_scores(iou: np.ndarray, present: np.ndarray, shown: np.ndarray, min_iou: float = 0.5) -> IdentityScores:
+    """Score tracks against true people.
+
+    Args:
+        iou: (frames, people, tracks) overlap of every true person with every track, 0 where either is missing.
+        present: (people, frames) bool: the true person is there.
+        shown: (tracks, frames) bool: the track is there.
+        min_iou: overlap that counts as a match.
+    """
+    n_frames, n_people, n_tracks = iou.shape
+    matched = np.full((n_people, n_frames), -1)
+    for t in range(n_frames):
+        for person, track in zip(*linear_sum_assignment(-iou[t]), strict=True):
+            if iou[t, person, track] >= min_iou:
+                matched[person, t] = track
+    switches = 0
+    for track in matched:
+        seen = track[track >= 0]
+        switches += int((seen[1:] != seen[:-1]).sum())
+    together = (iou >= min_iou).sum(0)
+    rows, columns = linear_sum_assignment(-together)
+    true_positives = together[rows, columns].sum() if n_people and n_tracks else 0
+    total = present.sum() + shown.sum()
+    return IdentityScores(
+        switches=switches,
+        recall=float((matched[present] >= 0).mean()) if present.any() else 1.0,
+        idf1=float(2 * true_positives / total) if total else 1.0,
+    )
