@@ -132,7 +132,7 @@ def _body_measurements(
     relative = [(moved[row], true.joints[k], shown) for k, row, shown in both]
     below = np.concatenate([_depth_below_floor(found, row, shown, meshes) for _, row, shown in both])
     return [
-        Measurement("coverage", len(joints) / max(1, true.visible.sum()), "", ">= 0.98"),
+        Measurement("coverage", len(joints) / max(1, int(true.visible.sum())), "", ">= 0.98"),
         Measurement("PA-MPJPE", metrics.pa_mpjpe(joints, truth) * 1000, "mm", "<= 65"),
         Measurement("MPJPE", metrics.mpjpe(joints, truth) * 1000, "mm", "<= 80"),
         Measurement(
