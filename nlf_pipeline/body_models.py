@@ -15,6 +15,8 @@ SMPL_JOINT_NAMES = (
     "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hand", "right_hand",
 )  # fmt: skip
 SMPL_PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
+N_BETAS = 10
+"""Shape parameters in use; SMPL's files hold 300."""
 SUBSET_SIZE = 1024
 """Vertices that predictions carry: enough to fit every part, a sixth of the work of a full mesh."""
 
@@ -36,7 +38,8 @@ def load_body_model(body_dir: Path, subset: bool = False) -> BodyModel:
     """
     if not (Path(body_dir) / "basicmodel_neutral_lbs_10_207_0_v1.1.0.pkl").is_file():
         raise UserError(f"{body_dir}: no body model found. Build it with: snakemake {body_dir}/landmark_regressor.npy")
-    return BodyModel("smpl", "neutral", model_root=str(body_dir), vertex_subset_size=SUBSET_SIZE if subset else None)
+    subset_size = SUBSET_SIZE if subset else None
+    return BodyModel("smpl", "neutral", model_root=str(body_dir), num_betas=N_BETAS, vertex_subset_size=subset_size)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,124 @@
+"""The open body: MakeHuman's shapes brought into SMPL's form."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nlf_pipeline.open_body.decimation import decimate_symmetric, vertex_areas
+from nlf_pipeline.open_body.makehuman import BaseMesh, data_folder, read_base_mesh, read_rig
+from nlf_pipeline.open_body.outer_surface import EYEBALL_GROUPS, outer_quads, triangles
+from nlf_pipeline.open_body.phenotypes import Phenotypes, blend_targets, infant, sample_adults
+from nlf_pipeline.open_body.regressors import joint_regressor
+from nlf_pipeline.open_body.shape_space import ShapeSpace, fit_shape_space
+from nlf_pipeline.open_body.smpl_rig import merge_rig, mirrored_joints
+from nlf_pipeline.open_body.tpose import pose_people
+
+N_VERTICES = 6000
+"""About the size of SMPL's mesh; twice as many look the same."""
+_N_REGRESSED = 100  # people that the joint regressor is fitted to
+
+
+@dataclass(frozen=True)
+class PosableBaseMesh:
+    """MakeHuman's whole base mesh with the pose, shape space and skinning of the model: for drawing clothed people."""
+
+    mean: np.ndarray
+    """(base vertices, 3)."""
+    shapedirs: np.ndarray
+    """(betas, base vertices, 3)."""
+    weights: np.ndarray
+    """(base vertices, 24)."""
+    body_faces: np.ndarray
+    """(faces, 3) skin, with the insides of the mouth and eye sockets."""
+    eye_faces: np.ndarray
+    """(faces, 3) both eyeballs."""
+    eye_vertices_left: np.ndarray
+    """Indices of the left eyeball's vertices."""
+    eye_vertices_right: np.ndarray
+    """Indices of the right eyeball's vertices."""
+    kept_vertices: np.ndarray
+    """(vertices,) index of each of the model's vertices."""
+
+
+@dataclass(frozen=True)
+class OpenBody:
+    """A body model with SMPL's meaning of every field, and the base mesh that it is a part of.
+
+    In T-pose, y up, facing +z, metres; exactly mirror symmetric.
+    """
+
+    v_template: np.ndarray
+    """(vertices, 3)."""
+    shapedirs: np.ndarray
+    """(vertices, 3, betas)."""
+    weights: np.ndarray
+    """(vertices, 24)."""
+    faces: np.ndarray
+    """(faces, 3)."""
+    J_regressor: np.ndarray
+    """(24, vertices)."""
+    kid_template: np.ndarray
+    """(vertices, 3) an infant."""
+    base: PosableBaseMesh
+
+
+def make_open_body(seed: int = 0, n_people: int = 1000) -> OpenBody:
+    """Sample adults, bring them into T-pose and learn SMPL's parameters from them.
+
+    Args:
+        seed: of the sample.
+        n_people: sampled.
+
+    Raises:
+        UserError: if MakeHuman's data is not installed.
+    """
+    folder = data_folder()
+    base = read_base_mesh(folder)
+    n = len(base.vertices)
+    rig = merge_rig(read_rig(folder), n)
+    adults = sample_adults(n_people, np.random.default_rng(seed))
+    people = pose_people(base.vertices, *blend_targets(folder, adults, n), rig)
+    kid = pose_people(base.vertices, *blend_targets(folder, infant(), n), rig).vertices[0]
+
+    mean = _symmetric(people.vertices.mean(axis=0, dtype=np.float64), base.mirror)
+    kept, faces = decimate_symmetric(mean, triangles(outer_quads(base)), base.mirror, N_VERTICES)
+    space = _shape_space(base, people.vertices, vertex_areas(mean, kept[faces]), adults)
+    # SMPL's template has its mean at the origin, which the kid template relies on
+    mean = mean - [0, *mean[kept, 1:].mean(axis=0)]
+    shapedirs = np.stack([_symmetric(direction, base.mirror) for direction in space.shapedirs])
+    weights = rig.weights.astype(np.float64)
+    regressor = joint_regressor(
+        people.vertices[:_N_REGRESSED, kept].astype(np.float64), people.joints[:_N_REGRESSED], weights[kept]
+    )
+    image = np.searchsorted(kept, base.mirror[kept])
+    regressor = (regressor + regressor[mirrored_joints()][:, image]) / 2
+    eyes = [np.unique(base.quads[base.quad_groups == group]) for group in EYEBALL_GROUPS]
+    return OpenBody(
+        v_template=mean[kept],
+        shapedirs=np.moveaxis(shapedirs[:, kept], 0, -1),
+        weights=weights[kept],
+        faces=faces,
+        J_regressor=regressor,
+        kid_template=_symmetric(kid.astype(np.float64), base.mirror)[kept],
+        base=PosableBaseMesh(
+            mean=mean,
+            shapedirs=shapedirs,
+            weights=weights,
+            body_faces=triangles(base.quads[base.quad_groups == "body"]),
+            eye_faces=triangles(base.quads[np.isin(base.quad_groups, EYEBALL_GROUPS)]),
+            eye_vertices_left=eyes[0],
+            eye_vertices_right=eyes[1],
+            kept_vertices=kept,
+        ),
+    )
+
+
+def _shape_space(base: BaseMesh, bodies: np.ndarray, areas: np.ndarray, people: Phenotypes) -> ShapeSpace:
+    body = np.unique(base.quads[base.quad_groups == "body"])
+    traits = (people.weight, people.gender, people.muscle, people.age, people.proportions, *people.races.T)
+    return fit_shape_space(bodies, areas, np.ptp(bodies[:, body, 1], axis=1), np.column_stack(traits))
+
+
+def _symmetric(vectors: np.ndarray, mirror: np.ndarray) -> np.ndarray:
+    """(vertices, 3) positions or displacements, averaged with their mirror image."""
+    return (vectors + vectors[mirror] * np.array([-1.0, 1.0, 1.0])) / 2
