@@ -6,7 +6,7 @@ Bazarevsky et al., BlazePose: On-device Real-time Body Pose tracking, 2020.
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +56,8 @@ node {
 }
 """
 _BUNDLED_COMPLEXITY = 1  # the lite and heavy models are not in the wheel
-_REGION_SCALE = 1.25  # side of the region over the diameter of the body's circle, as in MediaPipe's own graph
+REGION_SCALE = 1.25
+"""Side of the region over the diameter of the body's circle, as in MediaPipe's own graph."""
 _STEP_US = 33_333  # streams want rising timestamps; their spacing has no effect
 
 
@@ -73,6 +74,10 @@ class BodyCircle:
     def radius_px(self) -> float:
         """Radius of the circle."""
         return float(np.linalg.norm(self.rim_px - self.centre_px))
+
+    def moved(self, offset_px: np.ndarray) -> "BodyCircle":
+        """The circle shifted by (2,) pixels, as from a frame to a part of it."""
+        return BodyCircle(self.centre_px + offset_px, self.rim_px + offset_px)
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,10 @@ class PoseLandmarks:
     """The body's circle found from the landmarks: the region to use in the next frame."""
     mask: np.ndarray | None
     """(height, width) float32 in [0, 1], or None if not asked for."""
+
+    def moved(self, offset_px: np.ndarray) -> "PoseLandmarks":
+        """The same landmarks with image points shifted by (2,) pixels; the mask stays where it is."""
+        return replace(self, image_px=self.image_px + offset_px, circle=self.circle.moved(offset_px))
 
 
 class _Graph:
@@ -205,7 +214,7 @@ def _region_packet(circle: BodyCircle, size_px: tuple[int, int]) -> packet.Packe
     """MediaPipe's NormalizedRect: a square about the circle, turned so that the body is upright."""
     right, down = circle.rim_px - circle.centre_px
     rotation = np.pi / 2 - np.arctan2(-down, right)
-    side_px = 2 * circle.radius_px * _REGION_SCALE
+    side_px = 2 * circle.radius_px * REGION_SCALE
     (width_px, height_px), (x, y) = size_px, circle.centre_px + 0.5
     return packet_creator.create_proto(
         rect_pb2.NormalizedRect(
