@@ -46,19 +46,37 @@ class Canvas:
     Draw with `ctx` between `begin` and `read`.
     """
 
-    def __init__(self, size_px: tuple[int, int], samples: int = 4) -> None:
-        """Make a canvas of `size_px` (width, height) with `samples` per pixel (1 for no anti-aliasing)."""
+    def __init__(self, size_px: tuple[int, int], samples: int = 4, ctx: moderngl.Context | None = None) -> None:
+        """Make a canvas.
+
+        Args:
+            size_px: (width, height).
+            samples: per pixel; 1 for no anti-aliasing: what covers a pixel's centre fills it.
+            ctx: the context to draw with; None opens one.
+        """
         self.size_px = size_px
-        self.ctx = create_context()
-        samples = min(samples, self.ctx.max_samples)
+        self.ctx = ctx or create_context()
+        samples = min(samples, self.ctx.max_samples) if samples > 1 else 0  # Mesa rounds 1 up to 4
         self._drawn = self.ctx.framebuffer(
             [self.ctx.renderbuffer(size_px, 4, samples=samples)], self.ctx.depth_renderbuffer(size_px, samples=samples)
         )
         self._resolved = self.ctx.framebuffer([self.ctx.renderbuffer(size_px, 4)])
 
-    def begin(self, rgba: tuple[float, float, float, float] = (0, 0, 0, 0)) -> None:
-        """Clear to `rgba` (0-1) and turn the depth test on."""
+    def begin(
+        self,
+        rgba: tuple[float, float, float, float] = (0, 0, 0, 0),
+        box_px: tuple[int, int, int, int] | None = None,
+    ) -> None:
+        """Clear to `rgba` (0-1) and turn the depth test on.
+
+        Args:
+            rgba: background.
+            box_px: (left, top, width, height) to clear, draw and resolve only a part, which is
+                quicker; `read` then gives nothing sensible outside of it.
+        """
+        left, top, width, height = box_px or (0, 0, *self.size_px)
         self._drawn.use()
+        self._drawn.scissor = (left, self.size_px[1] - top - height, width, height)
         self._drawn.clear(*rgba)
         self.ctx.enable(moderngl.DEPTH_TEST)
 

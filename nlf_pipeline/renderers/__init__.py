@@ -10,6 +10,20 @@ RendererName = Literal["moderngl", "poseviz"]
 
 
 @dataclass(frozen=True)
+class RealCamera:
+    """The camera that took the video, to be drawn into a side view."""
+
+    T_world_cam: np.ndarray
+    """(4, 4)."""
+    K: np.ndarray
+    """(3, 3) pixels of `size_px`."""
+    size_px: tuple[int, int]
+    """(width, height)."""
+    image: np.ndarray
+    """(height, width, 3) uint8 RGB of any size: what it sees, shown on its image plane."""
+
+
+@dataclass(frozen=True)
 class ViewFrame:
     """What one picture shows."""
 
@@ -23,6 +37,10 @@ class ViewFrame:
     """(3, 3) pixels of the picture."""
     image: np.ndarray | None
     """(height, width, 3) uint8 RGB to draw over; None for a plain background with the floor."""
+    opacities: np.ndarray | None = None
+    """(bodies,) in [0, 1], multiplied with the renderer's opacity; None for 1."""
+    real_camera: RealCamera | None = None
+    """Drawn small where there is no image."""
 
 
 class Renderer(Protocol):
@@ -37,7 +55,7 @@ class Renderer(Protocol):
             views: what to draw.
             faces: (faces, 3) vertex indices.
             size_px: (width, height).
-            opacity: of the bodies over the image, 0-1.
+            opacity: of the bodies over the image, 0-1. On the plain background they are opaque.
         """
         ...
 

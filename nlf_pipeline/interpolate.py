@@ -1,0 +1,67 @@
+"""Stage: a clip with more frames per second."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from nlf_pipeline.artefacts import VideoFacts
+from nlf_pipeline.errors import UserError
+from nlf_pipeline.interpolators import FrameInterpolator, InterpolatorName, make_interpolator
+from nlf_pipeline.progress import progress
+from nlf_pipeline.video import read_frames, writing_video
+
+CRF = 16
+"""Nearly lossless, because the result is encoded once more after the bodies are drawn over it."""
+
+
+def interpolate(
+    *, video: Path, video_facts: Path, out: Path, fps_factor: int = 2, interpolator: InterpolatorName = "flow"
+) -> None:
+    """Write the clip with `fps_factor` times as many frames per second.
+
+    Frame `fps_factor * i` of the result is frame i of the clip. Nothing is blended across a cut,
+    and the last frame is repeated, so that the duration stays the same.
+
+    Args:
+        video: clip.mp4.
+        video_facts: video.json, for the frame rate and the cuts.
+        out: the new clip (mp4), with the clip's audio.
+        fps_factor: frames per frame of the clip, at least 1.
+        interpolator: makes the frames between.
+    """
+    if fps_factor < 1:
+        raise UserError(f"fps_factor is {fps_factor}, expected a whole number of at least 1.")
+    facts = VideoFacts.load(video_facts)
+    frames = inbetweened(read_frames(video), facts.cuts, fps_factor, make_interpolator(interpolator))
+    with writing_video(out, facts.fps * fps_factor, audio_from=video, crf=CRF) as sink:
+        for frame in progress(frames, facts.n_frames * fps_factor, "interpolate"):
+            sink.append_data(frame)
+
+
+def inbetweened(
+    frames: Iterable[np.ndarray], cuts: Sequence[int], factor: int, interpolator: FrameInterpolator
+) -> Iterator[np.ndarray]:
+    """`factor` frames for every frame of `frames`.
+
+    Args:
+        frames: (height, width, 3) uint8 RGB each.
+        cuts: first frame of every shot but the first; across these the nearer frame is repeated.
+        factor: at least 1.
+        interpolator: makes the frames between.
+
+    Yields:
+        (height, width, 3) uint8 RGB; frame `factor * i` is frame i, untouched.
+    """
+    previous: np.ndarray | None = None
+    for index, frame in enumerate(frames):
+        if previous is not None:
+            if index in cuts:
+                n_before = factor // 2
+                yield from [previous] * n_before + [frame] * (factor - 1 - n_before)
+            else:
+                yield from interpolator.between(previous, frame, factor - 1)
+        yield frame
+        previous = frame
+    if previous is not None:
+        yield from [previous] * (factor - 1)

@@ -1,0 +1,215 @@
+"""Stage: videos of the bodies, over the clip or from the side."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+from deltacamera import distortion as lens
+
+from nlf_pipeline.artefacts import Bodies, Cameras, VideoFacts
+from nlf_pipeline.body_models import BodyMeshes, load_body_model
+from nlf_pipeline.errors import UserError
+from nlf_pipeline.geometry import invert_rigid, transform_points
+from nlf_pipeline.palette import person_colours
+from nlf_pipeline.progress import progress
+from nlf_pipeline.renderers import RealCamera, RendererName, ViewFrame, make_renderer
+from nlf_pipeline.retiming import retime_bodies, retime_cameras, retiming
+from nlf_pipeline.video import read_frames, writing_video
+
+FILLED_OPACITY = 0.45
+"""Bodies that were only interpolated over a gap are drawn this much fainter."""
+CHUNK_FRAMES = 32
+"""Frames whose meshes are posed at once."""
+
+
+def render(
+    *,
+    video: Path,
+    video_facts: Path,
+    bodies: Path,
+    cameras: Path,
+    body: Path,
+    out: Path,
+    view: Literal["camera", "side"],
+    world_cameras: Path | None = None,
+    renderer: RendererName = "moderngl",
+    opacity: float = 0.85,
+    resolution: tuple[int, int] | None = None,
+    fps_factor: int = 1,
+) -> None:
+    """Draw everybody, over the clip ('camera') or from the side over a floor ('side').
+
+    Frame i of the result shows frame i of `video`. One colour per person; bodies that were only
+    filled in over a gap are fainter. The sound is kept.
+
+    Args:
+        video: clip.mp4, or the interpolated clip if `fps_factor` > 1.
+        video_facts: video.json.
+        bodies: bodies.npz.
+        cameras: world_cameras.npz for the camera view, view_cameras.npz for the side view.
+        body: folder of the body model.
+        out: the video to write (mp4).
+        view: through the real camera, or from the side.
+        world_cameras: world_cameras.npz, to show the real camera in the side view.
+        renderer: what draws.
+        opacity: of the bodies over the clip, 0-1.
+        resolution: width and height of the result in pixels, even; that of the clip if not given.
+        fps_factor: frames of `video` per frame of the bodies, at least 1.
+    """
+    if not 0 <= opacity <= 1 or fps_factor < 1:
+        raise UserError(f"opacity is {opacity} and fps_factor {fps_factor}, expected 0 to 1 and at least 1.")
+    if resolution is not None and any(side < 2 or side % 2 for side in resolution):
+        raise UserError(f"resolution is {resolution}, expected two even numbers of pixels, width and height.")
+    scene = _load_scene(video_facts, bodies, cameras, world_cameras if view == "side" else None, fps_factor)
+    meshes = BodyMeshes(load_body_model(body))
+    size_px = resolution or scene.size_px
+    posed = posed_bodies(scene.people, meshes)
+    images = exactly(read_frames(video), scene.n_frames, video)
+    if view == "camera":
+        views = camera_views(images, posed, scene.cameras, size_px)
+    elif scene.real_cameras is None:
+        views = side_views(posed, scene.cameras, itertools.repeat(None, scene.n_frames), size_px)
+    else:
+        views = side_views(posed, scene.cameras, real_camera_frames(images, scene.real_cameras), size_px)
+    pictures = make_renderer(renderer).render(views, meshes.faces, size_px, opacity)
+    with writing_video(out, scene.people.fps, audio_from=video) as sink:
+        for picture in progress(pictures, scene.n_frames, f"render {view}"):
+            sink.append_data(picture)
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """What there is to draw, at the frame rate of the result."""
+
+    people: Bodies
+    cameras: Cameras
+    real_cameras: Cameras | None
+    n_frames: int
+    size_px: tuple[int, int]
+
+
+def _load_scene(video_facts: Path, bodies: Path, cameras: Path, world_cameras: Path | None, fps_factor: int) -> _Scene:
+    facts, people = VideoFacts.load(video_facts), Bodies.load(bodies)
+    people = dataclasses.replace(people, fps=facts.fps)
+    paths = [cameras] if world_cameras is None else [cameras, world_cameras]
+    all_cameras = [Cameras.load(path) for path in paths]
+    lengths = [people.visible.shape[1], *(len(c.T_world_cam) for c in all_cameras)]
+    if lengths != [facts.n_frames] * len(lengths):
+        raise UserError(
+            f"The clip has {facts.n_frames} frames, but {', '.join(map(str, [bodies, *paths]))} have {lengths}. "
+            "Run the workflow again."
+        )
+    if fps_factor > 1:
+        timing = retiming(facts.n_frames, fps_factor, facts.cuts)
+        people, all_cameras = retime_bodies(people, timing), [retime_cameras(c, timing) for c in all_cameras]
+    real_cameras = None if world_cameras is None else all_cameras[1]
+    return _Scene(people, all_cameras[0], real_cameras, facts.n_frames * fps_factor, facts.size_px)
+
+
+def exactly(frames: Iterable[np.ndarray], n_frames: int, video: Path) -> Iterator[np.ndarray]:
+    """Yield from `frames`; raises UserError naming `video` unless there are `n_frames`."""
+    found = 0
+    for found, frame in enumerate(frames, start=1):
+        if found > n_frames:
+            break
+        yield frame
+    if found != n_frames:
+        raise UserError(
+            f"{video} has {'more' if found > n_frames else 'fewer'} frames than the {n_frames} expected "
+            "(fps_factor times those of the clip). Run the workflow again."
+        )
+
+
+Posed = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Vertices (bodies, vertices, 3) in the world, colours (bodies, 3) and opacities (bodies,) of the visible people."""
+
+
+def posed_bodies(people: Bodies, meshes: BodyMeshes) -> Iterator[Posed]:
+    """The visible people of every frame, in order."""
+    colours = person_colours(len(people.person_ids))
+    opacities = np.where(people.filled, FILLED_OPACITY, 1.0)
+    n_frames = people.visible.shape[1]
+    for start in range(0, n_frames, CHUNK_FRAMES):
+        visible = people.visible[:, start : start + CHUNK_FRAMES]
+        frames, rows = np.nonzero(visible.T)
+        vertices, _ = meshes.forward(
+            people.pose_rotvecs[rows, start + frames], people.betas[rows], people.trans[rows, start + frames]
+        )
+        for frame in range(visible.shape[1]):
+            here = frames == frame
+            yield vertices[here], colours[rows[here]], opacities[rows[here], start + frame]
+
+
+def camera_views(
+    images: Iterable[np.ndarray], posed: Iterable[Posed], cameras: Cameras, size_px: tuple[int, int]
+) -> Iterator[ViewFrame]:
+    """What the camera view shows: bodies over each image.
+
+    Where the lens distorts, the bodies are bent to match, so that the image stays as it is.
+    """
+    Ks = scaled_intrinsics(cameras.K, tuple(cameras.size_px), size_px)
+    for T_world_cam, K, image, (vertices, colours, opacities) in zip(
+        cameras.T_world_cam, Ks, images, posed, strict=True
+    ):
+        fits = image.shape[1::-1] == size_px
+        picture = image if fits else cv2.resize(image, size_px, interpolation=cv2.INTER_AREA)
+        bent = bend_like_lens(vertices, T_world_cam, cameras.distortion)
+        yield ViewFrame(bent, colours, T_world_cam, K, picture, opacities)
+
+
+def side_views(
+    posed: Iterable[Posed], cameras: Cameras, real_cameras: Iterable[RealCamera | None], size_px: tuple[int, int]
+) -> Iterator[ViewFrame]:
+    """What the side view shows: bodies on a floor, and the real camera if there is one."""
+    Ks = scaled_intrinsics(cameras.K, tuple(cameras.size_px), size_px)
+    for T_world_cam, K, real_camera, (vertices, colours, opacities) in zip(
+        cameras.T_world_cam, Ks, real_cameras, posed, strict=True
+    ):
+        yield ViewFrame(vertices, colours, T_world_cam, K, None, opacities, real_camera)
+
+
+def real_camera_frames(images: Iterable[np.ndarray], cameras: Cameras) -> Iterator[RealCamera]:
+    """The real camera with its image, frame by frame."""
+    for T_world_cam, K, image in zip(cameras.T_world_cam, cameras.K, images, strict=True):
+        yield RealCamera(T_world_cam, K, tuple(cameras.size_px), image)
+
+
+def scaled_intrinsics(K: np.ndarray, size_px: tuple[int, int], new_size_px: tuple[int, int]) -> np.ndarray:
+    """(..., 3, 3) intrinsics for pictures resized from `size_px` to `new_size_px`.
+
+    Pixel corners stay corners when a picture is resized, so centres move by fractions of a pixel.
+    """
+    scale = np.array(new_size_px) / np.array(size_px)
+    scaled = K.astype(np.float64)
+    scaled[..., :2, :] *= scale[:, None]
+    scaled[..., :2, 2] += (scale - 1) / 2
+    return scaled
+
+
+def bend_like_lens(points: np.ndarray, T_world_cam: np.ndarray, distortion: np.ndarray) -> np.ndarray:
+    """Move points so that a pinhole sees them where the lens puts them.
+
+    Beyond the angle up to which the lens model is valid, points stay at its limit, because there
+    the polynomial folds back into the picture.
+
+    Args:
+        points: (..., 3) world.
+        T_world_cam: (4, 4).
+        distortion: (coefficients,) of OpenCV; nothing is moved if it is empty or zero.
+
+    Returns:
+        (..., 3) world; depths are unchanged, and so is everything behind the camera.
+    """
+    if not distortion.any() or not points.size:
+        return points
+    points_cam = transform_points(invert_rigid(T_world_cam), points.reshape(-1, 3))
+    ahead = points_cam[:, 2] > 1e-3
+    rays = (points_cam[ahead, :2] / points_cam[ahead, 2:]).astype(np.float32)
+    bent = lens.distort_points(rays, distortion.astype(np.float32), check_validity=False, clip_to_valid=True)
+    points_cam[ahead, :2] = bent * points_cam[ahead, 2:]
+    return transform_points(T_world_cam, points_cam).reshape(points.shape)
