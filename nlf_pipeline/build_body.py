@@ -25,5 +25,5 @@ def build_body(*, out: Path, seed: int = 0) -> None:
     body = make_open_body(seed)
     save_smpl_layout(body, out)
     save_base_mesh(body.base, out)
-    save_derived_files(load_body_model(out), out)
+    save_derived_files(load_body_model(out), body.reference, out)
     log.info("built a body of %d vertices in %s", len(body.v_template), out)

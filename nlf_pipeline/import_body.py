@@ -54,7 +54,7 @@ def import_body(*, source: Path, out: Path, gender: Literal["neutral", "female",
             f"{model_path} could not be read as SMPL version 1.1.0 ({error!r}). Download it anew from "
             "https://smpl.is.tue.mpg.de"
         ) from error
-    save_derived_files(model, out)
+    save_derived_files(model, model.v_template.numpy().astype(np.float64), out)
     log.info("imported %s (%d vertices) to %s", model_path.name, model.num_vertices, out)
 
 

@@ -1,16 +1,17 @@
 """The open body: MakeHuman's shapes brought into SMPL's form."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from nlf_pipeline.open_body.decimation import decimate_symmetric, vertex_areas
 from nlf_pipeline.open_body.makehuman import BaseMesh, data_folder, read_base_mesh, read_rig
 from nlf_pipeline.open_body.outer_surface import EYEBALL_GROUPS, outer_quads, triangles
-from nlf_pipeline.open_body.phenotypes import Phenotypes, blend_targets, infant, sample_adults
+from nlf_pipeline.open_body.phenotypes import Phenotypes, average_adult, blend_targets, infant, sample_adults
 from nlf_pipeline.open_body.regressors import joint_regressor
 from nlf_pipeline.open_body.shape_space import ShapeSpace, fit_shape_space
-from nlf_pipeline.open_body.smpl_rig import merge_rig, mirrored_joints
+from nlf_pipeline.open_body.smpl_rig import SmplRig, merge_rig, mirrored_joints
 from nlf_pipeline.open_body.tpose import pose_people
 
 N_VERTICES = 6000
@@ -59,6 +60,8 @@ class OpenBody:
     """(24, vertices)."""
     kid_template: np.ndarray
     """(vertices, 3) an infant."""
+    reference: np.ndarray
+    """(vertices, 3) average adult, free of the rounding errors by which v_template differs between machines."""
     base: PosableBaseMesh
 
 
@@ -74,14 +77,12 @@ def make_open_body(seed: int = 0, n_people: int = 1000) -> OpenBody:
     """
     folder = data_folder()
     base = read_base_mesh(folder)
-    n = len(base.vertices)
-    rig = merge_rig(read_rig(folder), n)
+    rig = merge_rig(read_rig(folder), len(base.vertices))
+    reference = _pose_one(folder, base, average_adult(), rig)
+    kept, faces = decimate_symmetric(reference, triangles(outer_quads(base)), base.mirror, N_VERTICES)
     adults = sample_adults(n_people, np.random.default_rng(seed))
-    people = pose_people(base.vertices, *blend_targets(folder, adults, n), rig)
-    kid = pose_people(base.vertices, *blend_targets(folder, infant(), n), rig).vertices[0]
-
+    people = pose_people(base.vertices, *blend_targets(folder, adults, len(base.vertices)), rig)
     mean = _symmetric(people.vertices.mean(axis=0, dtype=np.float64), base.mirror)
-    kept, faces = decimate_symmetric(mean, triangles(outer_quads(base)), base.mirror, N_VERTICES)
     space = _shape_space(base, people.vertices, vertex_areas(mean, kept[faces]), adults)
     # SMPL's template has its mean at the origin, which the kid template relies on
     mean = mean - [0, *mean[kept, 1:].mean(axis=0)]
@@ -99,7 +100,8 @@ def make_open_body(seed: int = 0, n_people: int = 1000) -> OpenBody:
         weights=weights[kept],
         faces=faces,
         J_regressor=regressor,
-        kid_template=_symmetric(kid.astype(np.float64), base.mirror)[kept],
+        kid_template=_pose_one(folder, base, infant(), rig)[kept],
+        reference=reference[kept],
         base=PosableBaseMesh(
             mean=mean,
             shapedirs=shapedirs,
@@ -110,6 +112,14 @@ def make_open_body(seed: int = 0, n_people: int = 1000) -> OpenBody:
             eye_vertices_right=eyes[1],
             kept_vertices=kept,
         ),
+    )
+
+
+def _pose_one(folder: Path, base: BaseMesh, person: Phenotypes, rig: SmplRig) -> np.ndarray:
+    """(vertices, 3) one person in T-pose, in double precision: vertices chosen on it are the same on every machine."""
+    coefficients, targets = blend_targets(folder, person, len(base.vertices))
+    return _symmetric(
+        pose_people(base.vertices, coefficients, targets.astype(np.float64), rig).vertices[0], base.mirror
     )
 
 

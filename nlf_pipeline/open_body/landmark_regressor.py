@@ -122,12 +122,18 @@ def _hand_landmarks(hand: np.ndarray, wrist: np.ndarray, palm: np.ndarray, sign:
 
 
 def _foot_landmarks(foot: np.ndarray, ankle: np.ndarray, ball: np.ndarray, sign: float) -> dict[str, np.ndarray]:
-    """Heel and the tip of the big toe, by name."""
-    along = foot @ _unit((ball - ankle) * np.array([1.0, 0.0, 1.0]))
-    heel = foot[np.argmin(along + 0.3 * foot[:, 1])]
-    tip = foot[np.argmax(along - 0.3 * sign * foot[:, 0])]  # inwards, for the big toe
-    toe = foot[np.linalg.norm(foot - tip, axis=1) < 0.05 * np.ptp(along)]
-    return {"heel": heel, "foot_index": toe.mean(axis=0)}
+    """Back of the heel and tip of the big toe, by name."""
+    forward = _unit((ball - ankle) * np.array([1.0, 0.0, 1.0]))
+    axes = np.stack([np.array([forward[2], 0.0, -forward[0]]), [0.0, 1.0, 0.0], forward])  # left, up, forwards
+    local = foot @ axes.T
+    back, length = local[:, 2].min(), np.ptp(local[:, 2])
+    hind = local[local[:, 2] < back + 0.2 * length]
+    sole = hind[:, 1].min()
+    hind = hind[hind[:, 1] < sole + 0.2 * length]
+    heel = np.array([(hind[:, 0].min() + hind[:, 0].max()) / 2, sole + 0.1 * length, back + 0.02 * length])
+    tip = local[np.argmax(local[:, 2] - 0.3 * sign * local[:, 0])]  # inwards, for the big toe
+    toe = local[np.linalg.norm(local - tip, axis=1) < 0.05 * length].mean(axis=0)
+    return {"heel": heel @ axes, "foot_index": toe @ axes}
 
 
 def _unit(v: np.ndarray) -> np.ndarray:

@@ -56,13 +56,18 @@ def save_base_mesh(base: PosableBaseMesh, folder: Path) -> None:
         )
 
 
-def save_derived_files(model: BodyModel, folder: Path) -> None:
+def save_derived_files(model: BodyModel, shape: np.ndarray, folder: Path) -> None:
     """Write to `folder` what follows from its `model`: vertex subset, its joint regressor, landmark regressor.
 
     The landmark regressor comes last: where it is, the folder is complete.
+
+    Args:
+        model: the whole body.
+        shape: (vertices, 3) on which the subset is chosen. The slightest change may change the choice.
+        folder: where the model is.
     """
     template = model.v_template.numpy().astype(np.float64)
-    kept, faces = decimate_to(template, np.asarray(model.faces), SUBSET_SIZE)
+    kept, faces = decimate_to(shape, np.asarray(model.faces), SUBSET_SIZE)
     with atomic_path(folder / f"vertex_subset_{SUBSET_SIZE}.npz") as temporary:
         np.savez_compressed(temporary, i_verts=kept, faces=faces.astype(np.int32))
     save_array(

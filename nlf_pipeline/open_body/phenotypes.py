@@ -51,10 +51,19 @@ def sample_adults(n: int, rng: np.random.Generator) -> Phenotypes:
     )
 
 
+def average_adult() -> Phenotypes:
+    """One adult in the middle of those that `sample_adults` draws."""
+    return _average(age=0.8, height=0.375)
+
+
 def infant() -> Phenotypes:
     """One infant of 0.72 m, the far end of SMPL's kid axis."""
+    return _average(age=0.05, height=0.4)
+
+
+def _average(age: float, height: float) -> Phenotypes:
     half = np.array([0.5])
-    return Phenotypes(half, np.array([0.05]), half, half, np.array([0.4]), half, np.full((1, 3), 1 / 3))
+    return Phenotypes(half, np.array([age]), half, half, np.array([height]), half, np.full((1, 3), 1 / 3))
 
 
 def blend_targets(folder: Path, people: Phenotypes, n_vertices: int) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ from smplfitter.pt import BodyModel
 from nlf_pipeline.body_models import SMPL_PARENTS, BodyMeshes, joint_index
 
 _SUM_TO_ONE = 30.0  # metres: makes the sum of the weights count like a large error
-_LOCALITY = 0.003  # metres of error that a weight may cost for every metre of distance
+_LOCALITY = 0.01  # error that a metre of distance counts as, metres
 _POSE_STD_RAD = 0.25
 _ARMS_DOWN_RAD = 1.5
 _N_POSES = 100
@@ -29,12 +29,10 @@ def convex_weights(vertices: np.ndarray, points: np.ndarray) -> np.ndarray:
     n = vertices.shape[1]
     distances = np.linalg.norm(vertices - points[:, None], axis=-1).mean(axis=0)
     rows = np.moveaxis(vertices, 1, 2).reshape(-1, n)
-    penalty = _LOCALITY * np.sqrt(len(vertices)) * distances
-    A = np.concatenate([rows, np.full((1, n), _SUM_TO_ONE), np.diag(penalty)])
-    b = np.concatenate([points.reshape(-1), [_SUM_TO_ONE], np.zeros(n)])
-    # The same problem with as many rows as columns
-    triangle = np.asarray(np.linalg.qr(np.column_stack([A, b]), mode="r"))
-    weights, _ = nnls(triangle[:n, :n], triangle[:n, n])
+    # With weights >= 0, one row makes the mean distance of the vertices in use count as an error
+    A = np.concatenate([rows, np.full((1, n), _SUM_TO_ONE), _LOCALITY * np.sqrt(len(vertices)) * distances[None]])
+    b = np.concatenate([points.reshape(-1), [_SUM_TO_ONE, 0.0]])
+    weights, _ = nnls(A, b)
     return weights / weights.sum()
 
 

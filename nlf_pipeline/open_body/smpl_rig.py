@@ -84,8 +84,11 @@ def mirrored_joints() -> np.ndarray:
 
 
 def limit_influences(weights: np.ndarray) -> np.ndarray:
-    """(vertices, joints) weights with only the MAX_INFLUENCES largest of each row, scaled to sum to 1."""
+    """(vertices, joints) weights with at most the MAX_INFLUENCES largest of each row, scaled to sum to 1.
+
+    Of equal weights none or all are kept, so that a symmetric body stays symmetric.
+    """
     limited = np.where(weights < _MIN_WEIGHT, 0.0, weights)
-    smallest = np.argsort(-limited, axis=1, kind="stable")[:, MAX_INFLUENCES:]
-    np.put_along_axis(limited, smallest, 0.0, axis=1)
+    too_small = np.sort(limited, axis=1)[:, -MAX_INFLUENCES - 1, None] * (1 + 1e-6)
+    limited[limited <= too_small] = 0.0
     return limited / limited.sum(axis=1, keepdims=True)

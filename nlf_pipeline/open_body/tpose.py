@@ -14,6 +14,9 @@ from nlf_pipeline.open_body.smpl_rig import SIDES, SmplRig
 _DOWN = np.array([0.0, -1.0, 0.0])
 _TOES_OUT_RAD = 0.12
 _PEOPLE_AT_A_TIME = 50  # bounds the memory
+_LIMBS = ("shoulder", "elbow", "wrist", "hand", "hip", "knee", "ankle", "foot")
+_BONES = (("shoulder", "elbow"), ("elbow", "wrist"), ("wrist", "hand"), ("hip", "knee"), ("knee", "ankle"),
+          ("ankle", "foot"))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class TPosedPeople:
     """People in SMPL's T-pose, pelvis at the origin, y up, facing +z, metres."""
 
     vertices: np.ndarray
-    """(people, vertices, 3) float32."""
+    """(people, vertices, 3)."""
     joints: np.ndarray
     """(people, 24, 3)."""
 
@@ -32,18 +35,17 @@ def pose_people(vertices: np.ndarray, coefficients: np.ndarray, targets: np.ndar
     Args:
         vertices: (vertices, 3) base mesh.
         coefficients: (people, targets).
-        targets: (targets, vertices, 3) displacements.
+        targets: (targets, vertices, 3) displacements; their precision is that of the result.
         rig: SMPL's joints on the base mesh.
     """
     n_vertices = len(vertices)
-    posed = np.empty((len(coefficients), n_vertices, 3), np.float32)
+    posed = np.empty((len(coefficients), n_vertices, 3), targets.dtype)
     joints = np.empty((len(coefficients), len(SMPL_JOINT_NAMES), 3))
     flat_targets = targets.reshape(len(targets), -1)
     for start in range(0, len(coefficients), _PEOPLE_AT_A_TIME):
         part = slice(start, start + _PEOPLE_AT_A_TIME)
-        shaped = vertices.astype(np.float32) + (coefficients[part].astype(np.float32) @ flat_targets).reshape(
-            -1, n_vertices, 3
-        )
+        displacements = coefficients[part].astype(targets.dtype) @ flat_targets
+        shaped = vertices.astype(targets.dtype) + displacements.reshape(-1, n_vertices, 3)
         posed[part], joints[part] = _to_t_pose(shaped, rig)
     return TPosedPeople(posed, joints)
 
@@ -61,7 +63,7 @@ def _to_t_pose(vertices: np.ndarray, rig: SmplRig) -> tuple[np.ndarray, np.ndarr
             bone = rest[:, joint] - rest[:, parent]
             joints[:, joint] = joints[:, parent] + np.einsum("nij,nj->ni", rotations[:, parent], bone)
     translations = joints - np.einsum("nkij,nkj->nki", rotations, rest)
-    transforms = np.concatenate([rotations, translations[..., None]], axis=-1).astype(np.float32)
+    transforms = np.concatenate([rotations, translations[..., None]], axis=-1).astype(vertices.dtype)
     return skin(vertices, rig.weights, transforms), joints
 
 
@@ -94,11 +96,6 @@ def t_pose_rotations(joints: np.ndarray, palms: np.ndarray) -> np.ndarray:
         turn = rotation_between(bones["foot"] * np.array([1.0, 0.0, 1.0]), forwards)
         rotations[:, at["ankle"]] = rotations[:, at["foot"]] = turn
     return rotations
-
-
-_BONES = (("shoulder", "elbow"), ("elbow", "wrist"), ("wrist", "hand"), ("hip", "knee"), ("knee", "ankle"),
-          ("ankle", "foot"))  # fmt: skip
-_LIMBS = ("shoulder", "elbow", "wrist", "hand", "hip", "knee", "ankle", "foot")
 
 
 def skin(vertices: np.ndarray, weights: np.ndarray, transforms: np.ndarray) -> np.ndarray:
