@@ -1,0 +1,33 @@
+# Everybody's 3D motion from ordinary videos: snakemake --config video_id=ID
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: Path(workflow.basedir) / "config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/demo.smk"
+include: "rules/video.smk"
+include: "rules/people.smk"
+include: "rules/camera.smk"
+include: "rules/bodies.smk"
+include: "rules/views.smk"
+include: "rules/deliver.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        [wanted_files(video) for video in config["video_id"]],
+
+
+onstart:
+    start_run()
+
+
+onsuccess:
+    print(run_summary(config["video_id"]))

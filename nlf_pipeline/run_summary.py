@@ -1,0 +1,41 @@
+"""What a run has made, for people: the files, warnings, and the accuracy where there is truth."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+_SHOWN = ("camera_view.mp4", "side_view.mp4", "bodies.npz", "world_cameras.npz", "evaluation.json")
+_BYTES_PER_MB = 1e6
+
+
+def run_summary(video_ids: Iterable[str], results: Path = Path("results")) -> str:
+    """A few lines per video.
+
+    Args:
+        video_ids: the videos of this run.
+        results: folder with one folder per video.
+    """
+    return "\n".join(line for video_id in video_ids for line in _summary_lines(results / video_id))
+
+
+def _summary_lines(folder: Path) -> Iterable[str]:
+    from nlf_pipeline.artefacts import Bodies, VideoFacts
+
+    facts, bodies = VideoFacts.load(folder / "video.json"), Bodies.load(folder / "bodies.npz")
+    n_people = len(bodies.person_ids)
+    people = {0: "nobody was found", 1: "1 person"}.get(n_people, f"{n_people} people")
+    yield f"\n{folder.name}: {facts.n_frames} frames at {facts.fps:.5g} frames/s, {people}"
+    yield from (f"  note: {warning}" for warning in facts.warnings)
+    for path in (folder / name for name in _SHOWN):
+        if path.is_file():
+            yield f"  {path}  ({path.stat().st_size / _BYTES_PER_MB:.1f} MB)"
+    if (folder / "evaluation.json").is_file():
+        yield from _evaluation_lines(folder / "evaluation.json")
+
+
+def _evaluation_lines(path: Path) -> Iterable[str]:
+    from nlf_pipeline.evaluate import Measurement, format_table
+
+    rows = json.loads(path.read_text())["measurements"]
+    yield ""
+    yield from format_table([Measurement(**{k: v for k, v in row.items() if k != "reached"}) for row in rows])

@@ -1,0 +1,165 @@
+"""The workflow's settings: checked before anything runs, and turned into options of the stages."""
+
+import difflib
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from nlf_pipeline.errors import UserError
+
+VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi")
+_PLAIN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
+_EMBEDDED_BACKENDS = {
+    "segmenter": "blazepose",
+    "semantics": "union",
+    "camera": "static",
+    "estimator": "blazepose",
+    "interpolator": "flow",
+}
+
+
+def checked_settings(config: Mapping[str, Any], arguments: Iterable[str], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that are complete and make sense.
+
+    Args:
+        config: what Snakemake read from its configuration files and the command line.
+        arguments: the `key=value` words of the command line as they were typed. Snakemake turns `video_id=007` into
+            7 and `1e5` into 100000.0, and leaves numbers in lists as text; here they are read again.
+        schema: JSON schema whose properties' descriptions say in words what is allowed.
+
+    Returns:
+        The settings, `video_id` as a list of ids and each stage's backend filled in.
+
+    Raises:
+        UserError: naming every wrong key or value with what is allowed.
+    """
+    settings = {**config, **_typed_again(arguments)}
+    if isinstance(settings.get("video_id"), str):
+        settings["video_id"] = [part.strip() for part in settings["video_id"].split(",")]
+    errors = jsonschema.Draft202012Validator(schema).iter_errors(settings)
+    problems = list(dict.fromkeys(_describe(error, schema) for error in errors)) or [*_contradictions(settings)]
+    if problems:
+        raise UserError("wrong settings (config.yaml or --config):\n" + "\n".join(f"  {line}" for line in problems))
+    chosen = {stage: settings[stage] or backend for stage, backend in _EMBEDDED_BACKENDS.items()}
+    return {**settings, **chosen}
+
+
+def _typed_again(arguments: Iterable[str]) -> dict[str, Any]:
+    """Values from the command line by YAML's rules, ids as plain text."""
+    values: dict[str, Any] = {}
+    for argument in arguments:
+        key, _, text = argument.partition("=")
+        text = text.strip("'\"")
+        if key == "video_id" and not text.startswith("["):
+            values[key] = text
+            continue
+        try:
+            values[key] = yaml.load(text, Loader=yaml.BaseLoader if key == "video_id" else yaml.SafeLoader)
+        except yaml.YAMLError:
+            values[key] = text
+    return values
+
+
+def _describe(error: jsonschema.ValidationError, schema: Mapping[str, Any]) -> str:
+    """One line that names the key, what was found and what is allowed."""
+    properties = schema["properties"]
+    if not error.path:  # about the settings as a whole: keys that are unknown, or missing
+        found = set(error.instance) if isinstance(error.instance, Mapping) else set()
+        unknown = [_describe_unknown(key, properties) for key in sorted(found - set(properties))]
+        missing = [f"{key}: missing, expected {properties[key]['description']}" for key in set(properties) - found]
+        return "; ".join(unknown if error.validator == "additionalProperties" else sorted(missing))
+    key, place = str(error.path[0]), " in the list" if len(error.path) > 1 else ""
+    kind = type(error.instance).__name__
+    return f"{key}: found {error.instance!r} ({kind}){place}, expected {properties[key]['description']}"
+
+
+def _describe_unknown(key: str, properties: Mapping[str, Any]) -> str:
+    near = difflib.get_close_matches(key, properties, n=1, cutoff=0.5)
+    hint = f", did you mean {near[0]}?" if near else "."
+    return f"{key}: no such setting{hint} There are: {', '.join(properties)}"
+
+
+def _contradictions(settings: Mapping[str, Any]) -> Iterable[str]:
+    """What a schema cannot say."""
+    for video_id in settings["video_id"]:
+        if not _PLAIN_ID.fullmatch(video_id) and not is_youtube_id(video_id):
+            yield (
+                f"video_id: found {video_id!r}, expected 1-64 letters, digits, - and _ (the first a letter or digit), "
+                "or the 11 characters of a YouTube id. Rename the file in videos_in/ to match."
+            )
+    if settings["models"] == "reference":
+        yield "models: 'reference' is not available in this version, expected embedded"
+    if not settings["static_camera"]:
+        yield (
+            "static_camera: found False; a moving camera is not available in this version, expected true "
+            "(the stage track_camera measures and reports how much the camera moves)"
+        )
+    if settings["body_model"] == "smpl" and not settings["body_models_dir"]:
+        yield (
+            "body_model: 'smpl' needs body_models_dir, the folder that holds smpl/basicmodel_*_lbs_10_207_0_v1.1.0.pkl "
+            "(register at https://smpl.is.tue.mpg.de)"
+        )
+    if settings["time_range"] and not settings["time_range"][0] < settings["time_range"][1]:
+        yield f"time_range: found {settings['time_range']}, expected the start before the end"
+
+
+def is_youtube_id(video_id: str) -> bool:
+    """Whether this could be a YouTube id."""
+    return _YOUTUBE_ID.fullmatch(video_id) is not None
+
+
+def local_videos(folder: Path) -> dict[str, Path]:
+    """Video files in `folder` by their names without suffix.
+
+    Raises:
+        UserError: if two files have the same name but for the suffix.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if path.suffix.lower() in VIDEO_SUFFIXES:
+            if path.stem in found:
+                raise UserError(
+                    f"{found[path.stem]} and {path} have the same id. Expected one video per id: rename or remove one."
+                )
+            found[path.stem] = path
+    return found
+
+
+def no_such_video(video_id: str, folder: Path) -> UserError:
+    """The error for an id that is neither a file's nor YouTube's."""
+    names = sorted(local_videos(folder))
+    listed = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+    return UserError(
+        f"{folder}/{video_id}.mp4: not found (nor {', '.join(VIDEO_SUFFIXES[1:])}), and {video_id!r} is no YouTube id. "
+        f"Put the video there. Ids there now: {listed or 'none'}"
+    )
+
+
+def flags(**options: Any) -> str:
+    """Options of a stage as words of a command line, each behind its name, quoted for the shell.
+
+    None and empty sequences are left out, so that the stage's own default holds; True and False become
+    `--name` and `--no-name`.
+    """
+    words: list[str] = []
+    for name, value in options.items():
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        elif value is not None and value != []:
+            words += [f"--{flag}", *_flattened(value)] if isinstance(value, list) else [f"--{flag}={value}"]
+    return shlex.join(words)
+
+
+def _flattened(value: Any) -> Iterable[str]:
+    if isinstance(value, list):
+        for part in value:
+            yield from _flattened(part)
+    else:
+        yield str(value)

@@ -1,0 +1,48 @@
+# Where the camera is and what lens it has.
+
+
+rule track_camera:
+    input:
+        video="results/{video}/clip.mp4",
+        facts="results/{video}/video.json",
+        people_mask="results/{video}/people_mask.json",
+    output:
+        intrinsics="results/{video}/intrinsics.json",
+        path="results/{video}/camera_path.npz",
+    log:
+        "logs/{video}/track_camera.log",
+    benchmark:
+        "benchmarks/runs/{video}/track_camera.tsv"
+    conda:
+        "../envs/core.yaml"
+    params:
+        options=flags(camera=config["camera"], fov_deg=config["fov"]),
+        code=code_digest("track_camera"),
+    message:
+        "{wildcards.video}: track the camera"
+    shell:
+        "exec nlf-pipeline --log {log:q} track-camera --video {input.video:q} --video-facts {input.facts:q}"
+        " --people-mask {input.people_mask:q} --out-intrinsics {output.intrinsics:q} --out-path {output.path:q}"
+        " {params.options}"
+
+
+rule scale_camera:
+    input:
+        intrinsics="results/{video}/intrinsics.json",
+        path="results/{video}/camera_path.npz",
+        predictions="results/{video}/predictions.xz",
+    output:
+        "results/{video}/cameras.npz",
+    log:
+        "logs/{video}/scale_camera.log",
+    benchmark:
+        "benchmarks/runs/{video}/scale_camera.tsv"
+    conda:
+        "../envs/core.yaml"
+    params:
+        code=code_digest("scale_camera"),
+    message:
+        "{wildcards.video}: bring the camera path to metres"
+    shell:
+        "exec nlf-pipeline --log {log:q} scale-camera --intrinsics {input.intrinsics:q} --camera-path {input.path:q}"
+        " --predictions {input.predictions:q} --out {output:q}"

@@ -1,0 +1,96 @@
+# Checked settings, and what every rule uses to name its files, options and code.
+import os
+import shutil
+import sys
+
+import yaml
+
+from nlf_pipeline.errors import UserError
+from nlf_pipeline.run_lock import check_writable, hold_locks
+from nlf_pipeline.run_summary import run_summary
+from nlf_pipeline.settings import (
+    checked_settings,
+    flags,
+    is_youtube_id,
+    local_videos,
+    no_such_video,
+)
+from nlf_pipeline.versions import code_digest
+
+VIDEOS_IN = Path("videos_in")
+TRUTH = Path("truth")
+RESULTS = Path("results")
+DEMO = "demo"
+HELD_LOCKS = []
+
+if shutil.which("nlf-pipeline") is None:
+    # The environment is not activated: it is the one that runs Snakemake.
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+
+
+def or_stop(function, *arguments):
+    """The function's result; a user's mistake ends the run with its message and nothing else."""
+    try:
+        return function(*arguments)
+    except UserError as error:
+        sys.exit(f"error: {error}")
+
+
+with open(Path(workflow.basedir) / "config.schema.yaml") as schema_file:
+    config.update(
+        or_stop(
+            checked_settings,
+            config,
+            workflow.config_settings.config_args or [],
+            yaml.safe_load(schema_file),
+        )
+    )
+
+or_stop(check_writable, RESULTS)
+LOCAL_VIDEOS = or_stop(local_videos, VIDEOS_IN)
+# A file of the user's own that happens to be called demo is an ordinary video.
+RENDERS_DEMO = DEMO not in LOCAL_VIDEOS or (TRUTH / DEMO).is_dir()
+BODY_DIR = f"resources/body_models/{config['body_model']}"
+BODY_FILES = [
+    "basicmodel_neutral_lbs_10_207_0_v1.1.0.pkl",
+    "kid_template.npy",
+    "vertex_subset_1024.npz",
+    "vertex_subset_joint_regr_post_lbs_1024.npy",
+    "landmark_regressor.npy",
+]
+BODY = f"{BODY_DIR}/{BODY_FILES[0]}"
+
+
+wildcard_constraints:
+    video="[A-Za-z0-9_-]{1,64}",
+
+
+def source_of(video):
+    """The file that a video's clip is made from: the user's, the rendered demo, or a download."""
+    if video == DEMO and RENDERS_DEMO:
+        return f"{VIDEOS_IN}/{DEMO}.mp4"
+    if video in LOCAL_VIDEOS:
+        return str(LOCAL_VIDEOS[video])
+    if is_youtube_id(video):
+        return f"resources/downloads/{video}.mp4"
+    sys.exit(f"error: {no_such_video(video, VIDEOS_IN)}")
+
+
+def has_truth(video):
+    return (video == DEMO and RENDERS_DEMO) or (TRUTH / video / "bodies.npz").is_file()
+
+
+def wanted_files(video):
+    """What a run makes of one video."""
+    source_of(video)
+    names = ["bodies.npz", "world_cameras.npz", "camera_view.mp4", "side_view.mp4"]
+    names += ["evaluation.json"] if has_truth(video) else []
+    return [f"results/{video}/{name}" for name in names]
+
+
+def start_run():
+    """Refuse to work on a video that another run works on. The locks last as long as this process."""
+    names = [*config["video_id"]]
+    if not os.path.exists(BODY):
+        names.append(f"body-{config['body_model']}")
+    HELD_LOCKS.extend(or_stop(hold_locks, names, RESULTS / ".locks"))

@@ -1,0 +1,53 @@
+# Who is where in the picture.
+
+
+rule segment:
+    input:
+        video="results/{video}/clip.mp4",
+        facts="results/{video}/video.json",
+    output:
+        masks="results/{video}/masks.json",
+        bystanders="results/{video}/bystanders.json",
+    log:
+        "logs/{video}/segment.log",
+    benchmark:
+        "benchmarks/runs/{video}/segment.tsv"
+    conda:
+        "../envs/core.yaml"
+    threads: 2
+    params:
+        options=flags(
+            segmenter=config["segmenter"],
+            max_persons=config["max_persons"],
+            select_points=config["select_points"],
+            seg_init_time=config["seg_init_time"],
+        ),
+        code=code_digest("segment"),
+    message:
+        "{wildcards.video}: find and follow people"
+    shell:
+        "exec nlf-pipeline --log {log:q} segment --video {input.video:q} --video-facts {input.facts:q}"
+        " --out {output.masks:q} --bystanders-out {output.bystanders:q} {params.options}"
+
+
+rule semantic_masks:
+    input:
+        video="results/{video}/clip.mp4",
+        masks="results/{video}/masks.json",
+        bystanders="results/{video}/bystanders.json",
+    output:
+        "results/{video}/people_mask.json",
+    log:
+        "logs/{video}/semantic_masks.log",
+    benchmark:
+        "benchmarks/runs/{video}/semantic_masks.tsv"
+    conda:
+        "../envs/core.yaml"
+    params:
+        options=flags(semantics=config["semantics"]),
+        code=code_digest("semantic_masks"),
+    message:
+        "{wildcards.video}: mark every person's pixels"
+    shell:
+        "exec nlf-pipeline --log {log:q} semantic-masks --video {input.video:q} --masks {input.masks:q}"
+        " --bystanders {input.bystanders:q} --out {output:q} {params.options}"

@@ -1,0 +1,140 @@
+"""Settings are checked in words that name the key and what is allowed; ids survive number parsing."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nlf_pipeline.errors import UserError
+from nlf_pipeline.settings import checked_settings, flags, local_videos, no_such_video
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+DEFAULTS = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
+SCHEMA = yaml.safe_load((REPOSITORY / "config.schema.yaml").read_text())
+
+
+def check(*arguments, **config):
+    return checked_settings({**DEFAULTS, **config}, arguments, SCHEMA)
+
+
+def complaint(*arguments, **config):
+    with pytest.raises(UserError) as caught:
+        check(*arguments, **config)
+    return str(caught.value)
+
+
+def test_the_defaults_are_complete_and_every_one_is_explained():
+    settings = check()
+    assert settings["video_id"] == ["demo"]
+    assert None not in [settings[stage] for stage in ("segmenter", "semantics", "camera", "estimator", "interpolator")]
+    assert set(SCHEMA["properties"]) == set(SCHEMA["required"]) == set(DEFAULTS)
+    lines = (REPOSITORY / "config.yaml").read_text().splitlines()
+    for key in DEFAULTS:
+        place = next(i for i, line in enumerate(lines) if line.startswith(f"{key}:"))
+        above = [line for line in lines[:place] if not line.startswith("side_")]
+        assert above[-1].startswith("#"), key
+
+
+@pytest.mark.parametrize(
+    ("typed", "ids"),
+    [
+        ("007", ["007"]),
+        ("1e5", ["1e5"]),
+        ("'007'", ["007"]),
+        ("[007,1e5]", ["007", "1e5"]),
+        ("a,b, c", ["a", "b", "c"]),
+        ("no", ["no"]),
+        ("2024-01-02", ["2024-01-02"]),
+        ("-rfABC_1234", ["-rfABC_1234"]),
+        ("__________x", ["__________x"]),
+        ("x" * 64, ["x" * 64]),
+    ],
+)
+def test_ids_arrive_as_typed(typed, ids):
+    parsed_by_snakemake = {"video_id": 7}
+    assert check(f"video_id={typed}", **parsed_by_snakemake)["video_id"] == ids
+
+
+@pytest.mark.parametrize(
+    "typed", ["../x", "-rf", "a b", "x" * 65, "a/b", "a,,b", "a,", "", "a.mp4", "ä", "a;b", "$(x)"]
+)
+def test_ids_that_could_harm_are_refused(typed):
+    message = complaint(f"video_id={typed}")
+    assert message.count("video_id") >= 1
+
+
+def test_number_for_an_id_in_a_file_asks_for_quotes():
+    assert "quotes" in complaint(video_id=7)
+    assert "quotes" in complaint(video_id=[7])
+    assert check(video_id=["007", "b"])["video_id"] == ["007", "b"]
+
+
+def test_lists_on_the_command_line_hold_numbers():
+    settings = check("time_range=[2,5.5]", "select_points=[[10,20],[30,40]]", "fov=null", "resolution=[640,360]")
+    assert settings["time_range"] == [2, 5.5] and settings["select_points"] == [[10, 20], [30, 40]]
+    assert settings["fov"] is None and settings["resolution"] == [640, 360]
+
+
+@pytest.mark.parametrize(
+    ("setting", "shown"),
+    [
+        ("opacty=0.5", ["opacty", "no such setting", "did you mean opacity"]),
+        ("max_persons=many", ["max_persons", "'many' (str)", "whole number from 1 to 50"]),
+        ("max_persons=0", ["max_persons", "0 (int)", "1 to 50"]),
+        ("max_persons=2.5", ["max_persons", "2.5", "whole number"]),
+        ("segmenter=yolo", ["segmenter", "'yolo'", "null or blazepose"]),
+        ("time_range=5", ["time_range", "5", "[start, end]"]),
+        ("time_range=[5,2]", ["time_range", "[5, 2]", "before"]),
+        ("time_range=[a,b]", ["time_range", "'a'", "seconds"]),
+        ("resolution=[641,360]", ["resolution", "641", "even"]),
+        ("models=reference", ["models", "reference", "not available"]),
+        ("static_camera=false", ["static_camera", "not available"]),
+        ("body_model=smpl", ["body_models_dir", "smpl"]),
+        ("fov={", ["fov", "degrees"]),
+    ],
+)
+def test_wrong_value_names_key_value_and_what_is_allowed(setting, shown):
+    message = complaint(setting)
+    assert all(text in message for text in shown), message
+
+
+def test_every_mistake_is_told_at_once():
+    message = complaint("opacity=3", "fps_factor=0", "nonsense=1")
+    assert all(key in message for key in ("opacity", "fps_factor", "nonsense"))
+
+
+def test_setting_missing_from_the_file_is_named():
+    config = {key: value for key, value in DEFAULTS.items() if key not in ("fov", "seed")}
+    with pytest.raises(UserError, match=r"fov: missing.*degrees") as caught:
+        checked_settings(config, [], SCHEMA)
+    assert str(caught.value).count("seed") == 1
+
+
+def test_local_videos_by_id(tmp_path):
+    for name in ("a.mp4", "IMG_1.MOV", "notes.txt", "README.md"):
+        (tmp_path / name).touch()
+    assert local_videos(tmp_path) == {"a": tmp_path / "a.mp4", "IMG_1": tmp_path / "IMG_1.MOV"}
+    assert local_videos(tmp_path / "nowhere") == {}
+    assert "IMG_1, a" in str(no_such_video("b", tmp_path))
+    (tmp_path / "a.mkv").touch()
+    with pytest.raises(UserError, match=r"a\.mkv.*a\.mp4"):
+        local_videos(tmp_path)
+
+
+def test_flags_leave_out_what_is_not_set():
+    assert flags(threshold_m=0.05, seed=0, fov_deg=None, points=[], audio=False, x=True) == (
+        "--threshold-m=0.05 --seed=0 --no-audio --x"
+    )
+    assert flags(time_range=[0, 1.5], select_points=[[1, 2], [3, 4]]) == "--time-range 0 1.5 --select-points 1 2 3 4"
+
+
+@given(st.text(min_size=1).filter(lambda text: "\0" not in text))
+def test_flags_survive_the_shell(text):
+    assert shlex.split(flags(source=text)) == [f"--source={text}"]
+
+
+def test_swapped_values_give_different_flags():
+    assert flags(a=1, b=2) != flags(a=2, b=1)

@@ -1,0 +1,249 @@
+"""The workflow reruns exactly what a change makes invalid. The stages are stand-ins that only write their outputs."""
+
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nlf_pipeline.artefacts import Bodies, VideoFacts, write_json
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+ALL_STAGES = {
+    "fetch", "segment", "semantic-masks", "track-camera", "estimate", "scale-camera", "fit", "ground", "world",
+    "plan-view", "render",
+}  # fmt: skip
+ALL_RULES = {stage.replace("-", "_") for stage in ALL_STAGES}
+STAND_IN = """#!{python} -ISs
+import pathlib, shutil, sys
+words = [part for word in sys.argv[1:] for part in (word.split("=", 1) if word.startswith("--") else [word])]
+options = dict(zip(words, words[1:]))
+stage = words[2]
+with open("calls.log", "a") as calls:
+    calls.write(stage + "\\n")
+outputs = [options[key] for key in ("--out", "--facts-out", "--bystanders-out", "--out-intrinsics", "--out-path",
+                                    "--bodies-out", "--cameras-out") if key in options]
+if stage == "build-body":
+    names = {body_files}
+    outputs = [options["--out"] + "/" + name for name in names]
+if stage == "render-demo":
+    outputs += ["truth/demo/" + name for name in ("bodies.npz", "world_cameras.npz", "masks.json")]
+for output in outputs:
+    template = pathlib.Path({templates!r}, pathlib.Path(output).name)
+    pathlib.Path(output).parent.mkdir(parents=True, exist_ok=True)
+    if template.exists():
+        shutil.copyfile(template, output)
+    else:
+        pathlib.Path(output).write_text(" ".join(sys.argv))
+"""
+BODY_FILES = [
+    "basicmodel_neutral_lbs_10_207_0_v1.1.0.pkl", "kid_template.npy", "vertex_subset_1024.npz",
+    "vertex_subset_joint_regr_post_lbs_1024.npy", "landmark_regressor.npy", "base_mesh.npz",
+]  # fmt: skip
+
+
+def write_templates(folder):
+    VideoFacts("v", 64, 48, 30.0, 3, warnings=["a note"]).save(folder / "video.json")
+    empty = np.zeros((0, 3, 24, 3))
+    Bodies(
+        person_ids=np.zeros(0, int),
+        fps=30.0,
+        body_model="open",
+        pose_rotvecs=empty,
+        betas=np.zeros((0, 10)),
+        trans=np.zeros((0, 3, 3)),
+        joints=empty,
+        visible=np.zeros((0, 3), bool),
+        filled=np.zeros((0, 3), bool),
+        foot_contacts=np.zeros((0, 3, 2), bool),
+    ).save(folder / "bodies.npz")
+    row = {"name": "PA-MPJPE", "value": 50.0, "unit": "mm", "target": "<= 65", "reached": True}
+    write_json({"format_version": 1, "measurements": [row]}, folder / "evaluation.json")
+
+
+class Run:
+    """A working directory in which the workflow runs with stand-ins for the stages."""
+
+    def __init__(self, folder: Path, workflow: Path = REPOSITORY) -> None:
+        self.folder, self.workflow = folder / "work", workflow
+        templates, tools = folder / "templates", folder / "tools"
+        for path in (self.folder / "videos_in", templates, tools):
+            path.mkdir(parents=True)
+        write_templates(templates)
+        tool = tools / "nlf-pipeline"
+        tool.write_text(STAND_IN.format(python=sys.executable, body_files=BODY_FILES, templates=str(templates)))
+        tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
+        self.environment = {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
+
+    def add_video(self, name: str) -> None:
+        (self.folder / "videos_in" / name).write_text(name)
+
+    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "snakemake", "-s", str(self.workflow / "Snakefile"), *arguments]
+        environment = {**self.environment, "PYTHONPATH": str(self.workflow)}
+        return subprocess.run(
+            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
+
+    def stages(self, *settings: str) -> set[str]:
+        """Run the workflow to its end; the stages it called."""
+        log = self.folder / "calls.log"
+        log.unlink(missing_ok=True)
+        result = self.snakemake("--config", *settings)
+        assert result.returncode == 0, result.stderr
+        return set(log.read_text().split()) if log.exists() else set()
+
+    def planned(self, *settings: str) -> set[str]:
+        """The rules that a run with these settings would call."""
+        result = self.snakemake("--dry-run", "--config", *settings)
+        assert result.returncode == 0, result.stderr
+        if "Nothing to be done" in result.stderr:
+            return set()
+        lines = result.stderr.partition("Job stats:")[2].partition("total")[0].splitlines()
+        return {line.split()[0] for line in lines if re.fullmatch(r"\w+ +\d+", line)} - {"all"}
+
+    def refuses(self, *settings: str) -> str:
+        """The message with which the workflow refuses settings, before any stage runs."""
+        result = self.snakemake("--config", *settings)
+        assert result.returncode != 0 and not (self.folder / "calls.log").exists()
+        assert "Traceback" not in result.stderr
+        return result.stderr
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run that has finished once."""
+    run = Run(tmp_path_factory.mktemp("finished"))
+    run.add_video("clip.mp4")
+    assert run.stages("video_id=clip") == ALL_STAGES | {"build-body"}
+    return run
+
+
+def test_second_run_does_nothing(finished):
+    assert finished.stages("video_id=clip") == set()
+
+
+@pytest.mark.parametrize(
+    ("setting", "rules"),
+    [
+        ("opacity=0.5", {"render"}),
+        ("fps_factor=2", {"interpolate", "render"}),
+        ("side_azimuth=-60", {"plan_view", "render"}),
+        ("ground_threshold=0.1", {"ground", "world", "plan_view", "render"}),
+        ("smoothing=0", {"fit", "ground", "world", "plan_view", "render"}),
+        ("fov=70", ALL_RULES - {"fetch", "segment", "semantic_masks"}),
+        ("max_persons=2", ALL_RULES - {"fetch"}),
+        ("time_range=[0,1.5]", ALL_RULES),
+    ],
+)
+def test_setting_reruns_only_what_depends_on_it(finished, setting, rules):
+    assert finished.planned("video_id=clip", setting) == rules
+
+
+def test_changed_setting_is_done_once_and_leaves_the_rest_alone(finished):
+    camera_view = finished.folder / "results/clip/camera_view.mp4"
+    before = camera_view.stat().st_mtime_ns
+    assert finished.stages("video_id=clip", "side_fov=70") == {"plan-view", "render"}
+    assert camera_view.stat().st_mtime_ns == before
+    os.utime(finished.folder / "videos_in/clip.mp4")  # the same bytes
+    assert finished.stages("video_id=clip", "side_fov=70") == set()
+    camera_view.unlink()
+    assert finished.stages("video_id=clip", "side_fov=70") == {"render"}
+
+
+def test_demo_is_rendered_and_evaluated_and_own_videos_are_not(tmp_path):
+    run = Run(tmp_path)
+    result = run.snakemake("--config", "video_id=demo")
+    assert result.returncode == 0, result.stderr
+    stages = set((run.folder / "calls.log").read_text().split())
+    assert stages == ALL_STAGES | {"build-body", "render-demo", "evaluate"}
+    for shown in (
+        "results/demo/side_view.mp4",
+        "nobody was found",
+        "note: a note",
+        "| PA-MPJPE | 50 mm | <= 65 | yes |",
+    ):
+        assert shown in result.stdout
+
+
+def test_own_video_called_demo_is_left_alone(tmp_path):
+    run = Run(tmp_path)
+    run.add_video("demo.mp4")
+    stages = run.stages("video_id=demo")
+    assert "render-demo" not in stages and "evaluate" not in stages
+    assert (run.folder / "videos_in/demo.mp4").read_text() == "demo.mp4"
+
+
+def test_several_videos_share_one_body(tmp_path):
+    run = Run(tmp_path)
+    for name in ("a.mp4", "b.MOV", "007.mkv", "1e5.webm"):
+        run.add_video(name)
+    run.stages("video_id=a,b,007,1e5")
+    calls = (run.folder / "calls.log").read_text().split()
+    assert calls.count("build-body") == 1 and calls.count("fetch") == 4
+    assert {path.name for path in (run.folder / "results").iterdir()} == {"a", "b", "007", "1e5", ".locks"}
+
+
+def test_id_like_a_youtube_one_is_downloaded_once(tmp_path):
+    run = Run(tmp_path)
+    assert "download" in run.stages("video_id=-rfABC_1234")
+    assert run.stages("video_id=-rfABC_1234", "opacity=0.3") == {"render"}
+
+
+def test_bad_settings_are_refused_before_anything_is_made(tmp_path):
+    run = Run(tmp_path)
+    message = run.refuses("video_id=../x", "opacty=0.5", "max_persons=many")
+    for shown in ("opacty", "did you mean opacity", "max_persons", "'many'", "whole number from 1 to 50"):
+        assert shown in message, message
+    assert "'../x'" in run.refuses("video_id=../x")
+    assert not (run.folder / "results").exists()
+
+
+def test_missing_video_is_named_with_what_is_there(tmp_path):
+    run = Run(tmp_path)
+    run.add_video("other.mp4")
+    message = run.refuses("video_id=007")
+    assert "videos_in/007.mp4" in message and "other" in message
+
+
+def test_results_that_cannot_be_written_are_named(tmp_path):
+    run = Run(tmp_path)
+    run.add_video("clip.mp4")
+    (run.folder / "results").write_text("a file where a folder should be")
+    message = run.refuses("video_id=clip")
+    assert "results" in message and "--directory" in message
+
+
+def test_two_runs_of_one_video_at_a_time_are_refused_of_two_videos_not(tmp_path):
+    fcntl = pytest.importorskip("fcntl")
+    run = Run(tmp_path)
+    for name in ("a.mp4", "b.mp4"):
+        run.add_video(name)
+    run.stages("video_id=b")
+    with (run.folder / "results/.locks/a").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        (run.folder / "calls.log").unlink()
+        assert "another run" in run.refuses("video_id=a")
+        assert run.stages("video_id=b", "opacity=0.1") == {"render"}
+    assert "fetch" in run.stages("video_id=a")
+
+
+def test_edited_stage_reruns_with_its_dependents_and_an_edited_comment_nothing(tmp_path):
+    clone = tmp_path / "clone"
+    for name in ("Snakefile", "config.yaml", "config.schema.yaml", "rules", "profiles", "envs", "nlf_pipeline"):
+        copy = shutil.copytree if (REPOSITORY / name).is_dir() else shutil.copyfile
+        clone.mkdir(exist_ok=True)
+        copy(REPOSITORY / name, clone / name)
+    run = Run(tmp_path, workflow=clone)
+    run.add_video("clip.mp4")
+    run.stages("video_id=clip")
+    module = clone / "nlf_pipeline" / "plan_view.py"
+    module.write_text(module.read_text() + "\n# a comment\n")
+    assert run.stages("video_id=clip") == set()
+    module.write_text(module.read_text() + "\nANSWER = 42\n")
+    assert run.stages("video_id=clip") == {"plan-view", "render"}
