@@ -61,7 +61,7 @@ class OpenBody:
     kid_template: np.ndarray
     """(vertices, 3) an infant."""
     reference: np.ndarray
-    """(vertices, 3) average adult, free of the rounding errors by which v_template differs between machines."""
+    """(vertices, 3) average adult in double precision, on which to choose vertices whatever the seed."""
     base: PosableBaseMesh
 
 
@@ -116,7 +116,7 @@ def make_open_body(seed: int = 0, n_people: int = 1000) -> OpenBody:
 
 
 def _pose_one(folder: Path, base: BaseMesh, person: Phenotypes, rig: SmplRig) -> np.ndarray:
-    """(vertices, 3) one person in T-pose, in double precision: vertices chosen on it are the same on every machine."""
+    """(vertices, 3) one person in T-pose, in double precision: rounding must not sway the choice of vertices."""
     coefficients, targets = blend_targets(folder, person, len(base.vertices))
     return _symmetric(
         pose_people(base.vertices, coefficients, targets.astype(np.float64), rig).vertices[0], base.mirror
