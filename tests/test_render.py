@@ -1,0 +1,371 @@
+import dataclasses
+import importlib.util
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from grey_clips import FPS, grey_of, make_clip
+from scipy.spatial.transform import Rotation
+from synthetic_videos import read_samples
+
+from nlf_pipeline.artefacts import Bodies, Cameras
+from nlf_pipeline.body_models import BodyMeshes, load_body_model
+from nlf_pipeline.errors import UserError
+from nlf_pipeline.geometry import look_at, pinhole_matrix, project, transform_points
+from nlf_pipeline.meshes import Topology
+from nlf_pipeline.palette import person_colours
+from nlf_pipeline.render import FILLED_OPACITY, bend_like_lens, posed_bodies, render, scaled_intrinsics
+from nlf_pipeline.renderers import RealCamera, ViewFrame, make_renderer
+from nlf_pipeline.renderers.camera_glyph import frustum
+from nlf_pipeline.retiming import retime_bodies, retime_cameras, retiming
+from nlf_pipeline.video import read_frames
+
+SIZE_PX = (320, 180)
+K_OFF_CENTRE = np.array([[300.0, 0, 171.3], [0, 300.0, 80.6], [0, 0, 1]])
+UP = np.array([0.0, 1.0, 0.0])
+CAMERA = look_at(np.array([0.4, 1.2, 3.0]), np.array([0.0, 1.0, 0.0]), UP)
+BACKENDS = [
+    "moderngl",
+    pytest.param(
+        "poseviz",
+        marks=pytest.mark.skipif(importlib.util.find_spec("poseviz") is None, reason="needs the extra 'poseviz'"),
+    ),
+]
+
+
+def sphere(n_rings=24):
+    """Vertices (n, 3) of the unit sphere and faces, counter-clockwise seen from outside."""
+    polar, turn = np.meshgrid(np.linspace(0, np.pi, n_rings), np.linspace(0, 2 * np.pi, 2 * n_rings), indexing="ij")
+    points = np.stack([np.sin(polar) * np.sin(turn), np.cos(polar), np.sin(polar) * np.cos(turn)], axis=-1)
+    index = np.arange(polar.size).reshape(polar.shape)
+    a, b, c, d = index[:-1, :-1].ravel(), index[1:, :-1].ravel(), index[1:, 1:].ravel(), index[:-1, 1:].ravel()
+    return points.reshape(-1, 3), np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
+
+
+SPHERE, FACES = sphere()
+
+
+def balls(centres, radius=0.15):
+    return SPHERE * radius + np.asarray(centres, float).reshape(-1, 1, 3)
+
+
+def draw(centres, image, opacity=1.0, radius=0.15, backend="moderngl", **view):
+    """Pictures of balls at `centres` (views, balls, 3) over `image`."""
+    views = [ViewFrame(balls(c, radius), person_colours(len(c)), CAMERA, K_OFF_CENTRE, image, **view) for c in centres]
+    return list(make_renderer(backend).render(views, FACES, SIZE_PX, opacity))
+
+
+def flat(level):
+    return np.full((*SIZE_PX[::-1], 3), level, np.uint8)
+
+
+def seen_at(point, K=K_OFF_CENTRE):
+    return project(transform_points(np.linalg.inv(CAMERA), np.asarray(point, float)[None]), K)[0]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_bodies_lie_where_the_camera_sees_them_and_picture_i_shows_view_i(backend):
+    centres = np.random.default_rng(0).uniform([-1, 0.6, -1], [1, 1.5, 0.5], (6, 1, 3))
+    black, white = (draw(centres, flat(level), radius=0.05, backend=backend) for level in (0, 255))
+    assert len(black) == 6
+    for (centre,), dark, light in zip(centres, black, white, strict=True):
+        cover = 1 - (light[..., 0].astype(float) - dark[..., 0]) / 255
+        y, x = np.mgrid[: SIZE_PX[1], : SIZE_PX[0]]
+        middle = np.array([np.sum(x * cover), np.sum(y * cover)]) / cover.sum()
+        assert np.abs(middle - seen_at(centre)).max() < 0.3
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_pixels_without_a_body_are_untouched(backend):
+    image = np.random.default_rng(1).integers(0, 256, (*SIZE_PX[::-1], 3), np.uint8)
+    (picture,) = draw([[[0, 1, 0], [0.6, 1.2, -1]]], image, 0.7, backend=backend)
+    near = np.zeros(SIZE_PX[::-1], np.uint8)
+    for centre in ([0, 1, 0], [0.6, 1.2, -1]):
+        cv2.circle(near, tuple(np.round(seen_at(centre)).astype(int)), 24, 1, -1)
+    assert np.array_equal(picture[near == 0], image[near == 0])
+    assert not np.array_equal(picture, image)
+
+
+def test_opacity_is_the_same_everywhere_whatever_overlaps():
+    scene = [[[0, 1, 0], [0.1, 1.05, 0.3], [-0.1, 1.0, -0.4]]]
+    image = np.random.default_rng(2).integers(0, 256, (*SIZE_PX[::-1], 3), np.uint8)
+    assert np.array_equal(draw(scene, image, 0.0)[0], image)
+    opaque = np.abs(draw(scene, flat(0))[0].astype(int) - draw(scene, flat(255))[0])
+    inside = cv2.erode((opaque.max(axis=-1) == 0).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    assert inside.sum() > 500, "opacity 1 hides the image"
+    behind = draw(scene, flat(255), 0.6)[0].astype(int) - draw(scene, flat(0), 0.6)[0]
+    assert np.abs(behind[inside] - 255 * 0.4).max() <= 2
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_nearer_body_hides_the_farther(backend):
+    near, far = [0.2, 1.1, 1.5], [-0.2, 0.9, -3.0]
+    sight = (np.array(near) - CAMERA[:3, 3]) / np.linalg.norm(np.array(near) - CAMERA[:3, 3])
+    far = CAMERA[:3, 3] + sight * 6
+    x, y = np.round(seen_at(near)).astype(int)
+    hues = []
+    for order in ([near, far], [far, near]):
+        (picture,) = draw([[*order]], flat(0), radius=0.3, backend=backend)
+        hues.append(picture[y, x].astype(float) @ [1, 0, -1])
+    assert hues[0] < 0 < hues[1], "first person blue, second orange"
+
+
+def test_filled_bodies_are_fainter():
+    (picture,) = draw([[[0, 1, 0]]], flat(255), opacities=np.array([0.5]))
+    (dark,) = draw([[[0, 1, 0]]], flat(0), opacities=np.array([0.5]))
+    x, y = np.round(seen_at([0, 1, 0])).astype(int)
+    assert np.abs(picture[y, x].astype(int) - dark[y, x] - 127.5).max() <= 2
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_nobody_to_draw(backend):
+    image = np.random.default_rng(3).integers(0, 256, (*SIZE_PX[::-1], 3), np.uint8)
+    nobody = ViewFrame(np.zeros((0, len(SPHERE), 3)), np.zeros((0, 3)), CAMERA, K_OFF_CENTRE, image)
+    behind = dataclasses.replace(nobody, vertices=balls([[0.4, 1.2, 5.0]]), colours=person_colours(1))
+    floor = dataclasses.replace(nobody, image=None)
+    over, over_behind, plain = make_renderer(backend).render([nobody, behind, floor], FACES, SIZE_PX, 1.0)
+    assert np.array_equal(over, image)
+    assert np.array_equal(over_behind, image)
+    assert plain.std() > 1, "there is a floor"
+
+
+def test_bodies_beside_the_camera_do_not_break_the_picture():
+    """Part of the body is behind the camera, where there is no projection."""
+    (picture,) = draw([[[0.4, 1.2, 2.9]]], flat(90), radius=0.4)
+    assert picture.shape == (*SIZE_PX[::-1], 3)
+
+
+def test_the_floor_lies_at_zero_and_bodies_throw_shadows_on_it():
+    view = ViewFrame(balls([[0, 0.16, 0]]), person_colours(1), CAMERA, K_OFF_CENTRE, None)
+    empty = dataclasses.replace(view, vertices=view.vertices[:0], colours=view.colours[:0])
+    elsewhere = dataclasses.replace(view, vertices=balls([[0, 1.4, 0]]))
+    with_ball, plain, high = (
+        p.astype(float) for p in make_renderer("moderngl").render([view, empty, elsewhere], FACES, SIZE_PX, 0.3)
+    )
+    x, y = np.round(seen_at([0.0, 0, -0.3])).astype(int)
+    assert with_ball[y, x].mean() < plain[y, x].mean() - 5
+    assert np.abs(high[y, x] - plain[y, x]).max() < 3, "what is high up throws none"
+    corners = [seen_at([i, 0, j]) for i in (-1, 0, 1) for j in (-1, 0, 1)]
+    for u, v in np.round(corners).astype(int):
+        if 3 < u < SIZE_PX[0] - 3 and 3 < v < SIZE_PX[1] - 3:
+            patch = plain[v - 2 : v + 3, u - 2 : u + 3, 0]
+            assert np.ptp(patch) > 5, "tiles of one metre meet at whole metres"
+
+
+def test_the_real_camera_appears_with_its_picture():
+    red = np.zeros((90, 160, 3), np.uint8) + np.array([230, 20, 20], np.uint8)
+    K = pinhole_matrix(150, (160, 90))
+    real = RealCamera(look_at(np.array([0.4, 1.1, -1.0]), np.array([0.4, 1.1, 5.0]), UP), K, (160, 90), red)
+    nobody = ViewFrame(np.zeros((0, len(SPHERE), 3)), np.zeros((0, 3)), CAMERA, K_OFF_CENTRE, None, None, real)
+    inside = dataclasses.replace(nobody, real_camera=dataclasses.replace(real, T_world_cam=CAMERA))
+    picture, from_inside = make_renderer("moderngl").render([nobody, inside], FACES, SIZE_PX, 1.0)
+    corners = np.stack([seen_at(p) for p in frustum(real)[1:]])
+    x, y = np.round(corners.mean(axis=0) + [6, 3]).astype(int)
+    assert picture[y, x, 0] > 200 > 60 > picture[y, x, 1]
+    assert not ((from_inside[..., 0] > 200) & (from_inside[..., 1] < 60)).any()
+
+
+def test_smooth_normals_and_areas_of_a_sphere():
+    topology = Topology.of(FACES, len(SPHERE))
+    inner = np.abs(SPHERE[:, 1]) < 0.95
+    seam = np.isclose(SPHERE[:, 0], 0, atol=1e-9)  # the seam's vertices lie twice in the mesh
+    normals = topology.normals(SPHERE * 0.3)
+    assert (np.sum(normals * SPHERE, axis=1)[inner & ~seam] > 0.999).all()
+    assert topology.vertex_areas(SPHERE).sum() == pytest.approx(4 * np.pi, rel=0.02)
+
+
+@pytest.mark.parametrize("distortion", [(-0.25, 0.08, 0.001, -0.002), (0.1, -0.05, 0.001, 0.002, 0.01)])
+def test_bent_points_project_like_the_lens_does(distortion):
+    rng = np.random.default_rng(4)
+    points_cam = rng.uniform([-2, -1, 3], [2, 1, 8], (200, 3))
+    bent = bend_like_lens(transform_points(CAMERA, points_cam), CAMERA, np.array(distortion))
+    bent_cam = transform_points(np.linalg.inv(CAMERA), bent)
+    truth, _ = cv2.projectPoints(points_cam, np.zeros(3), np.zeros(3), K_OFF_CENTRE, np.array(distortion))
+    assert np.abs(project(bent_cam, K_OFF_CENTRE) - truth[:, 0]).max() < 0.01
+    assert np.allclose(bent_cam[:, 2], points_cam[:, 2])
+
+
+def test_points_beyond_a_lens_model_do_not_fold_back_into_the_picture():
+    distortion = np.array([-0.3, 0.0, 0.0, 0.0])
+    angles = np.array([[r, 0, 1.0] for r in (0.2, 0.8, 1.5, 4, 40)])
+    bent = bend_like_lens(angles, np.eye(4), distortion)
+    assert (np.diff(bent[:, 0]) > -1e-4).all()
+    behind = np.array([[1.0, 2.0, -3.0]])
+    assert np.array_equal(bend_like_lens(behind, np.eye(4), distortion), behind)
+
+
+def test_intrinsics_follow_a_resized_picture():
+    point = np.array([0.3, -0.2, 2.0])
+    u, v = project(point, K_OFF_CENTRE)
+    K = scaled_intrinsics(K_OFF_CENTRE, SIZE_PX, (160, 270))
+    assert np.allclose(project(point, K), [(u + 0.5) / 2 - 0.5, (v + 0.5) * 1.5 - 0.5])
+
+
+def test_colours_stay_with_the_row_and_differ():
+    few, many = person_colours(2), person_colours(14)
+    assert np.array_equal(few, many[:2])
+    distances = np.linalg.norm(many[:, None] - many, axis=-1) + np.eye(14)
+    assert distances.min() > 0.05
+    assert distances[:7, :7].min() > 0.2
+    assert person_colours(0).shape == (0, 3)
+
+
+def walkers(meshes: BodyMeshes, n_people: int, n_frames: int) -> Bodies:
+    """People who stand 3 m away and drift to the right, their feet on the floor."""
+    pose = np.zeros((n_people, n_frames, 24, 3))
+    betas = np.zeros((n_people, 10))
+    trans = np.zeros((n_people, n_frames, 3))
+    trans[..., 0] = np.arange(n_people)[:, None] * 0.8 - 0.6 + np.linspace(0, 0.6, n_frames)
+    trans[..., 1:] = (1.2, -3.0)
+    _, joints = meshes.forward(pose.reshape(-1, 24, 3), np.zeros(10), trans.reshape(-1, 3), vertices=False)
+    return Bodies(
+        person_ids=np.arange(n_people),
+        fps=FPS,
+        body_model="open",
+        pose_rotvecs=pose,
+        betas=betas,
+        trans=trans,
+        joints=joints.reshape(n_people, n_frames, 24, 3),
+        visible=np.ones((n_people, n_frames), bool),
+        filled=np.zeros((n_people, n_frames), bool),
+        foot_contacts=np.zeros((n_people, n_frames, 2), bool),
+    )
+
+
+def still_cameras(n_frames: int) -> Cameras:
+    T = look_at(np.array([0.0, 1.3, 0.3]), np.array([0.0, 1.2, -3.0]), UP)
+    K = pinhole_matrix(170.0, SIZE_PX)
+    return Cameras(np.tile(T, (n_frames, 1, 1)), np.tile(K, (n_frames, 1, 1)), np.zeros(0), np.array(SIZE_PX))
+
+
+@pytest.fixture(scope="module")
+def meshes(body_dir: Path) -> BodyMeshes:
+    return BodyMeshes(load_body_model(body_dir))
+
+
+def rendered(folder: Path, body_dir: Path, people: Bodies, cameras: Cameras, n_frames: int, **options):
+    clip, facts = make_clip(folder, n_frames, SIZE_PX)
+    people.save(folder / "bodies.npz")
+    cameras.save(folder / "cameras.npz")
+    out = folder / "out.mp4"
+    render(
+        video=options.pop("video", clip),
+        video_facts=facts,
+        bodies=folder / "bodies.npz",
+        cameras=folder / "cameras.npz",
+        body=body_dir,
+        out=out,
+        **options,
+    )
+    return list(read_frames(out)), clip, out
+
+
+def test_frame_i_shows_frame_i_of_clip_and_bodies(tmp_path, body_dir, meshes):
+    n_frames = 12
+    people, cameras = walkers(meshes, 1, n_frames), still_cameras(n_frames)
+    visible = people.visible.copy()
+    visible[0, 7:9] = False
+    people = dataclasses.replace(people, visible=visible)
+    frames, clip, out = rendered(tmp_path, body_dir, people, cameras, n_frames, view="camera", opacity=1.0)
+    assert len(frames) == n_frames
+    for i, frame in enumerate(frames):
+        assert frame[:20].mean() == pytest.approx(grey_of(i, n_frames), abs=3)
+        drawn = np.ptp(frame.astype(int), axis=-1) > 40
+        if not visible[0, i]:
+            assert not drawn.any()
+            continue
+        y, x = np.nonzero(drawn)
+        vertices, joints = meshes.forward(people.pose_rotvecs[0, [i]], people.betas[0], people.trans[0, [i]])
+        T_cam_world = np.linalg.inv(cameras.T_world_cam[0])
+        assert abs(x.mean() - project(transform_points(T_cam_world, joints[0, 0][None]), cameras.K[0])[0, 0]) < 1.3
+        v = project(transform_points(T_cam_world, vertices[0]), cameras.K[0])[:, 1]
+        assert np.abs([y.min() - v.min(), y.max() - v.max()]).max() < 3
+    np.testing.assert_array_equal(read_samples(out), read_samples(clip))
+
+
+def test_bodies_move_between_the_frames_of_an_interpolated_clip(tmp_path, body_dir, meshes):
+    n_frames, factor = 6, 2
+    people, cameras = walkers(meshes, 1, n_frames), still_cameras(n_frames)
+    (tmp_path / "fast").mkdir()
+    fast_clip, _ = make_clip(tmp_path / "fast", n_frames * factor, SIZE_PX)
+    frames, _, out = rendered(
+        tmp_path, body_dir, people, cameras, n_frames, view="camera", video=fast_clip, fps_factor=factor, opacity=1.0
+    )
+    assert read_frames(out).fps == pytest.approx(FPS * factor)
+    middle = np.array([np.nonzero(np.ptp(frame.astype(int), axis=-1) > 40)[1].mean() for frame in frames])
+    assert len(middle) == n_frames * factor
+    assert (np.diff(middle)[:-1] > 0).all()
+    assert np.allclose(middle[1:-1:2], (middle[:-2:2] + middle[2::2]) / 2, atol=0.6)
+
+
+@pytest.mark.parametrize("view", ["camera", "side"])
+def test_without_people_there_is_still_a_video(tmp_path, body_dir, meshes, view):
+    cameras = still_cameras(3)
+    frames, _, _ = rendered(tmp_path, body_dir, walkers(meshes, 0, 3), cameras, 3, view=view, resolution=(160, 96))
+    assert [frame.shape for frame in frames] == [(96, 160, 3)] * 3
+    if view == "camera":
+        assert [frame.mean() for frame in frames] == pytest.approx([grey_of(i, 3) for i in range(3)], abs=3)
+
+
+def test_the_side_view_shows_everybody_in_their_colour(tmp_path, body_dir, meshes):
+    cameras = still_cameras(2)
+    real = tmp_path / "real.npz"
+    cameras.save(real)
+    frames, _, out = rendered(tmp_path, body_dir, walkers(meshes, 2, 2), cameras, 2, view="side", world_cameras=real)
+    hue = cv2.cvtColor(frames[1], cv2.COLOR_RGB2HSV).astype(int)
+    for colour in person_colours(2):
+        own = cv2.cvtColor((colour * 255).astype(np.uint8)[None, None], cv2.COLOR_RGB2HSV)[0, 0, 0]
+        assert ((np.abs(hue[..., 0] - own) < 8) & (hue[..., 1] > 100)).sum() > 200
+    assert read_samples(out).size
+
+
+def test_only_visible_people_are_posed(meshes):
+    people = walkers(meshes, 3, 40)
+    rng = np.random.default_rng(0)
+    people = dataclasses.replace(people, visible=rng.random((3, 40)) > 0.5, filled=rng.random((3, 40)) > 0.5)
+    posed = list(posed_bodies(people, meshes))
+    assert len(posed) == 40
+    for frame, (vertices, colours, opacities) in enumerate(posed):
+        rows = np.nonzero(people.visible[:, frame])[0]
+        assert np.array_equal(colours, person_colours(3)[rows])
+        assert np.array_equal(opacities < 1, people.filled[rows, frame])
+        moved = people.trans[rows, frame] - vertices.mean(axis=1)  # all stand alike
+        assert np.allclose(moved, moved[0] if len(rows) else 0, atol=1e-5)
+    assert 0 < FILLED_OPACITY < 1
+
+
+def test_retimed_bodies_and_cameras_meet_the_old_ones_and_lie_between(meshes):
+    people, cameras = walkers(meshes, 1, 4), still_cameras(4)
+    poses = people.pose_rotvecs.copy()
+    poses[0, :, 3] = Rotation.from_euler("x", [[170], [190], [210], [230]], degrees=True).as_rotvec()
+    visible = np.array([[True, True, True, False]])
+    people = dataclasses.replace(people, pose_rotvecs=poses, visible=visible)
+    T = cameras.T_world_cam.copy()
+    T[1:, :3, :3] = T[1:, :3, :3] @ Rotation.from_rotvec([0, 0.2, 0]).as_matrix()
+    cameras = dataclasses.replace(cameras, T_world_cam=T)
+    timing = retiming(4, 2)
+    new_people, new_cameras = retime_bodies(people, timing), retime_cameras(cameras, timing)
+    old_turns, new_turns = (Rotation.from_rotvec(p.pose_rotvecs[0, :, 3]) for p in (people, new_people))
+    assert (old_turns.inv() * new_turns[::2]).magnitude().max() < 1e-6
+    between = Rotation.from_euler("x", 180, degrees=True)
+    assert (between.inv() * new_turns[1]).magnitude() < 1e-6, "the short way round"
+    assert np.array_equal(new_people.visible, [[True, True, True, True, True, True, False, False]])
+    assert np.allclose(new_people.trans[0, 5], people.trans[0, 2]), "held where the next frame shows nobody"
+    assert new_people.fps == pytest.approx(2 * FPS)
+    assert np.allclose(new_cameras.T_world_cam[::2], T)
+    half = Rotation.from_matrix(T[0, :3, :3].T @ new_cameras.T_world_cam[1, :3, :3])
+    assert np.allclose(half.as_rotvec(), [0, 0.1, 0])
+
+
+def test_wrong_input_is_named(tmp_path, body_dir, meshes):
+    people, cameras = walkers(meshes, 1, 3), still_cameras(3)
+    with pytest.raises(UserError, match="opacity is 2"):
+        rendered(tmp_path, body_dir, people, cameras, 3, view="camera", opacity=2.0)
+    with pytest.raises(UserError, match="resolution"):
+        rendered(tmp_path, body_dir, people, cameras, 3, view="camera", resolution=(161, 90))
+    with pytest.raises(UserError, match="4 frames"):
+        rendered(tmp_path, body_dir, people, cameras, 4, view="camera")
+    with pytest.raises(UserError, match="fewer frames than the 6"):
+        rendered(tmp_path, body_dir, people, cameras, 3, view="camera", fps_factor=2)
+    assert not (tmp_path / "out.mp4").exists()
