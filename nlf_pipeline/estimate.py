@@ -1,0 +1,54 @@
+"""Stage: everybody's body in every frame, in the camera frame."""
+
+from pathlib import Path
+
+import numpy as np
+
+from nlf_pipeline.artefacts import Intrinsics, VideoFacts
+from nlf_pipeline.errors import UserError
+from nlf_pipeline.estimators import EstimatorName, make_estimator
+from nlf_pipeline.masks import MaskTracks
+from nlf_pipeline.predictions import writing_predictions
+from nlf_pipeline.video import read_frames
+
+
+def estimate(
+    *,
+    video: Path,
+    video_facts: Path,
+    masks: Path,
+    intrinsics: Path,
+    body: Path,
+    out: Path,
+    estimator: EstimatorName = "blazepose",
+) -> None:
+    """Estimate the body of every person in every frame, in the camera frame.
+
+    Args:
+        video: clip.mp4.
+        video_facts: video.json of the clip.
+        masks: masks.json: whom to estimate, and where; row k of the result is its row k.
+        intrinsics: intrinsics.json.
+        body: folder with the body model.
+        out: predictions.xz: vertices (the body's subset), joints and their uncertainties, metres.
+        estimator: which method estimates.
+
+    Raises:
+        UserError: if the files belong to different clips, or the body model is not complete.
+    """
+    facts, tracks, lens = VideoFacts.load(video_facts), MaskTracks.load(masks), Intrinsics.load(intrinsics)
+    for path, found in ((masks, tracks.size_px), (intrinsics, lens.size_px)):
+        if tuple(found) != facts.size_px:
+            raise UserError(
+                f"{path} is for pictures of {found[0]}x{found[1]} pixels, the clip has "
+                f"{facts.width_px}x{facts.height_px}. Delete it and run again."
+            )
+    if tracks.n_frames != facts.n_frames:
+        raise UserError(
+            f"{masks} has {tracks.n_frames} frames, the clip has {facts.n_frames}. Delete it and run again."
+        )
+    person_ids = np.array(tracks.person_ids, dtype=np.int64)
+    method = make_estimator(estimator, body)
+    with writing_predictions(out, person_ids, facts.fps, facts.n_frames) as sink:
+        for frame in method.estimate(read_frames(video), facts, tracks, lens):
+            sink.append(frame)

@@ -1,0 +1,109 @@
+"""BlazePose's landmarks, posed as bodies by a solve over whole tracks. Runs anywhere; knows size and depth poorly."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import framepump
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from nlf_pipeline.artefacts import Intrinsics, VideoFacts
+from nlf_pipeline.body_models import BodyMeshes, load_body_model
+from nlf_pipeline.filtering import track_segments
+from nlf_pipeline.landmark_body import LandmarkBody
+from nlf_pipeline.landmark_search import find_landmarks
+from nlf_pipeline.landmark_tracks import (
+    PersonLandmarks,
+    camera_track,
+    resample,
+    spread_points,
+    spread_rotations,
+)
+from nlf_pipeline.landmark_uncertainty import joint_uncertainties, vertex_uncertainties
+from nlf_pipeline.masks import MaskTracks
+from nlf_pipeline.pose_prior import standing_prior
+from nlf_pipeline.predictions import FramePredictions
+from nlf_pipeline.windowed_solve import solve_windows
+
+_LONGEST_GAP_S = 0.3
+_CHUNK_FRAMES = 64
+
+
+@dataclass(frozen=True)
+class _PersonMotion:
+    """One person's body over a clip; zeros where it is not known."""
+
+    R: np.ndarray
+    """(frames, joints, 3, 3) parent-relative rotations, float32."""
+    root: np.ndarray
+    """(frames, 3) root joint, camera frame, metres, float32."""
+    betas: np.ndarray
+    """(frames, betas) float32."""
+
+
+class BlazePoseEstimator:
+    """Landmarks of every person by his mask, then bodies for all tracks together, then meshes."""
+
+    def __init__(self, body_dir: Path) -> None:
+        """Load the body in `body_dir`; raises UserError if something is missing there."""
+        self._body = LandmarkBody.load(body_dir)
+        self._meshes = BodyMeshes(load_body_model(body_dir, subset=True))
+
+    def estimate(
+        self, frames: framepump.VideoFrames, facts: VideoFacts, tracks: MaskTracks, intrinsics: Intrinsics
+    ) -> Iterator[FramePredictions]:
+        """One FramePredictions per frame, in order, rows as in `tracks`, camera frame."""
+        people = find_landmarks(frames, facts, tracks)
+        motions = self._solve(people, facts, intrinsics)
+        for start in range(0, facts.n_frames, _CHUNK_FRAMES):
+            chunk = slice(start, min(start + _CHUNK_FRAMES, facts.n_frames))
+            yield from self._predict(people, motions, chunk)
+
+    def _solve(self, people: list[PersonLandmarks], facts: VideoFacts, intrinsics: Intrinsics) -> list[_PersonMotion]:
+        """Bodies of everybody, from all tracks of the clip at once."""
+        gap_frames = round(_LONGEST_GAP_S * facts.fps)
+        segments = [
+            (k, frames)
+            for k, person in enumerate(people)
+            for frames in track_segments(person.found, facts.shots(), gap_frames)
+        ]
+        tracks = [resample(camera_track(people[k], frames, intrinsics, facts.fps)) for k, frames in segments]
+        solved = solve_windows(tracks, self._body, standing_prior())
+        n_joints, n_betas = self._body.joint_directions.shape[0], self._body.joint_directions.shape[-1]
+        motions = [
+            _PersonMotion(
+                np.tile(np.eye(3, dtype=np.float32), (facts.n_frames, n_joints, 1, 1)),
+                np.zeros((facts.n_frames, 3), np.float32),
+                np.zeros((facts.n_frames, n_betas), np.float32),
+            )
+            for _ in people
+        ]
+        for (k, frames), track in zip(segments, solved, strict=True):
+            n = frames.stop - frames.start
+            motions[k].R[frames] = spread_rotations(track.R, n)
+            motions[k].root[frames] = spread_points(track.root, n)
+            motions[k].betas[frames] = spread_points(track.betas, n)
+        return motions
+
+    def _predict(
+        self, people: list[PersonLandmarks], motions: list[_PersonMotion], chunk: slice
+    ) -> Iterator[FramePredictions]:
+        """Meshes and uncertainties of a few frames."""
+        model, n, n_people = self._meshes.model, chunk.stop - chunk.start, len(people)
+        weights = model.weights.numpy()
+        valid = np.array([person.found[chunk] for person in people], dtype=bool).reshape(n_people, n)
+        vertices = np.zeros((n_people, n, model.num_vertices, 3), np.float32)
+        joints = np.zeros((n_people, n, model.num_joints, 3), np.float32)
+        vertex_errors, joint_errors = np.zeros(vertices.shape[:3], np.float32), np.zeros(joints.shape[:3], np.float32)
+        for k, (person, motion) in enumerate(zip(people, motions, strict=True)):
+            at = chunk.start + np.flatnonzero(valid[k])
+            if not len(at):
+                continue
+            rotvecs = Rotation.from_matrix(motion.R[at].reshape(-1, 3, 3)).as_rotvec().reshape(len(at), -1, 3)
+            trans = motion.root[at] - self._meshes.root_rest(motion.betas[at])
+            vertices[k, valid[k]], joints[k, valid[k]] = self._meshes.forward(rotvecs, motion.betas[at], trans)
+            joint_errors[k, valid[k]] = joint_uncertainties(person.visibility[at])
+            vertex_errors[k, valid[k]] = vertex_uncertainties(joint_errors[k, valid[k]], weights)
+        for t in range(n):
+            yield FramePredictions(vertices[:, t], joints[:, t], vertex_errors[:, t], joint_errors[:, t], valid[:, t])
