@@ -1,8 +1,11 @@
 """The workflow's settings: checked before anything runs, and turned into options of the stages."""
 
 import difflib
+import os
 import re
 import shlex
+import shutil
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -139,6 +142,12 @@ def no_such_video(video_id: str, folder: Path) -> UserError:
         f"{folder}/{video_id}.mp4: not found (nor {', '.join(VIDEO_SUFFIXES[1:])}), and {video_id!r} is no YouTube id. "
         f"Put the video there. Ids there now: {listed or 'none'}"
     )
+
+
+def put_commands_on_path(name: str) -> None:
+    """Let jobs find the command `name` although the environment that runs this process is not activated."""
+    if shutil.which(name) is None:
+        os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 
 
 def flags(**options: Any) -> str:

@@ -7,7 +7,7 @@ stages it touches and no others. Comments, docstrings and formatting do not coun
 import ast
 import functools
 import hashlib
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 PACKAGE = "nlf_pipeline"
@@ -31,8 +31,15 @@ def code_digest(module: str) -> str:
     name = f"{PACKAGE}.{module}"
     if _source(name) is None:
         raise FileNotFoundError(f"{name}: no such module in {_ROOT}")
-    parts = [f"{reached} {_digest_of_one(reached)}" for reached in sorted(_reachable(name))]
+    parts = [f"{reached} {_read(reached).digest}" for reached in sorted(_reachable(name))]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class _Module:
+    digest: str
+    imports: tuple[str, ...]
+    """Modules of this package that it imports."""
 
 
 def _reachable(name: str) -> set[str]:
@@ -42,7 +49,7 @@ def _reachable(name: str) -> set[str]:
         current = waiting.pop()
         if current not in reached:
             reached.add(current)
-            waiting.extend(_imports(current))
+            waiting.extend(_read(current).imports)
     return reached
 
 
@@ -55,40 +62,32 @@ def _source(name: str) -> Path | None:
 
 
 @functools.cache
-def _tree(name: str) -> ast.Module:
+def _read(name: str) -> _Module:
     path = _source(name)
     assert path is not None, name
-    return ast.parse(path.read_bytes(), filename=str(path))
-
-
-@functools.cache
-def _imports(name: str) -> tuple[str, ...]:
-    return tuple(found for found in _imported_names(_tree(name)) if _source(found) is not None)
-
-
-def _imported_names(tree: ast.Module) -> Iterator[str]:
-    """Dotted names within this package that a module imports; some may be attributes, not modules."""
+    tree = ast.parse(path.read_bytes(), filename=str(path))
+    imported: list[str] = []
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "relative imports are not used in this package"
-            names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        yield from (name for name in names if name == PACKAGE or name.startswith(f"{PACKAGE}."))
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            imported += _imported_names(node)
+        elif isinstance(getattr(node, "body", None), list):
+            node.body = [part for part in node.body if not _is_text(part)]  # type: ignore[attr-defined]
+    ours = {found for found in imported if found.partition(".")[0] == PACKAGE and _source(found) is not None}
+    return _Module(hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(sorted(ours)))
 
 
-@functools.cache
-def _digest_of_one(name: str) -> str:
-    bare = _WithoutText().visit(_tree(name))
-    return hashlib.sha256(ast.dump(bare).encode()).hexdigest()
+def _imported_names(node: ast.Import | ast.ImportFrom) -> list[str]:
+    """Dotted names that an import statement may mean; some may be attributes of modules."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    assert node.level == 0, "relative imports are not used in this package"
+    return [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
 
 
-class _WithoutText(ast.NodeTransformer):
-    """Drops docstrings."""
-
-    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
-        """Keep every expression statement but bare strings."""
-        is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-        return None if is_text else node
+def _is_text(statement: ast.AST) -> bool:
+    """Whether a statement is a docstring."""
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )

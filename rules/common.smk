@@ -1,6 +1,5 @@
 # Checked settings, and what every rule uses to name its files, options and code.
 import os
-import shutil
 import sys
 
 import yaml
@@ -14,6 +13,7 @@ from nlf_pipeline.settings import (
     is_youtube_id,
     local_videos,
     no_such_video,
+    put_commands_on_path,
 )
 from nlf_pipeline.versions import code_digest
 
@@ -23,9 +23,7 @@ RESULTS = Path("results")
 DEMO = "demo"
 HELD_LOCKS = []
 
-if shutil.which("nlf-pipeline") is None:
-    # The environment is not activated: it is the one that runs Snakemake.
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+put_commands_on_path("nlf-pipeline")
 
 
 def or_stop(function, *arguments):

@@ -27,7 +27,7 @@ def package(tmp_path, monkeypatch):
             path = tmp_path / f"{name}.py"
             path.parent.mkdir(exist_ok=True)
             path.write_text(text)
-        for cached in (versions._source, versions._tree, versions._imports, versions._digest_of_one):
+        for cached in (versions._source, versions._read):
             cached.cache_clear()
         return {stage: versions.code_digest(stage) for stage in ("one", "two")}
 
@@ -35,7 +35,7 @@ def package(tmp_path, monkeypatch):
     monkeypatch.setattr(versions, "PACKAGE", "pkg")
     yield write
     monkeypatch.undo()
-    for cached in (versions._source, versions._tree, versions._imports, versions._digest_of_one):
+    for cached in (versions._source, versions._read):
         cached.cache_clear()
 
 
