@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     log_path = _take_log_option(rest)
     chosen = [name for name in rest[:1] if name in STAGES] or list(STAGES)
     # Only the chosen stage is imported, which keeps help and start-up fast.
-    stages = {name: _load(STAGES[name]) for name in chosen}
+    stages = {name: load_stage(name) for name in chosen}
     show_our_lines(prefix=chosen[0] if len(chosen) == 1 else "nlf-pipeline")
     with contextlib.ExitStack() as stack:
         try:
@@ -78,7 +78,9 @@ def _take_log_option(arguments: list[str]) -> Path | None:
     return path
 
 
-def _load(module: str) -> Callable[..., None]:
+def load_stage(name: str) -> Callable[..., None]:
+    """The function of the stage that the command line calls `name`, its module imported only now."""
+    module = STAGES[name]
     return getattr(importlib.import_module(f"nlf_pipeline.{module}"), module.rpartition(".")[2])
 
 

@@ -14,8 +14,8 @@ PACKAGE = "nlf_pipeline"
 _ROOT = Path(__file__).resolve().parent
 
 
-def code_digest(module: str) -> str:
-    """Digest of a module and of every module of this package that it imports, directly or not.
+def code_version(module: str) -> str:
+    """Digest of the code of a module and of every module of this package that it imports, directly or not.
 
     Imports inside functions count too, so a stage depends on all its backends. Third-party packages do not.
 
@@ -23,7 +23,7 @@ def code_digest(module: str) -> str:
         module: dotted name within the package, such as "segment" or "demo.scene".
 
     Returns:
-        16 hexadecimal digits.
+        "code of MODULE: " and 16 hexadecimal digits.
 
     Raises:
         FileNotFoundError: if there is no such module.
@@ -32,7 +32,7 @@ def code_digest(module: str) -> str:
     if _source(name) is None:
         raise FileNotFoundError(f"{name}: no such module in {_ROOT}")
     parts = [f"{reached} {_read(reached).digest}" for reached in sorted(_reachable(name))]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    return f"code of {module}: " + hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

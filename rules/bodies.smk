@@ -12,7 +12,7 @@ rule build_body:
         "../envs/core.yaml"
     threads: 2
     params:
-        code=code_digest("build_body"),
+        code=code_version("build_body"),
     message:
         "build the open body model"
     shell:
@@ -30,7 +30,7 @@ rule import_body:
         "../envs/core.yaml"
     params:
         options=flags(source=config["body_models_dir"], gender=config["body_gender"]),
-        code=code_digest("import_body"),
+        code=code_version("import_body"),
     message:
         "import the SMPL body model"
     shell:
@@ -55,7 +55,7 @@ rule estimate:
     threads: 2
     params:
         options=flags(estimator=config["estimator"], body=BODY_DIR),
-        code=code_digest("estimate"),
+        code=code_version("estimate"),
     message:
         "{wildcards.video}: estimate everybody's body in every frame"
     shell:
@@ -80,7 +80,7 @@ rule fit:
     threads: 2
     params:
         options=flags(smoothing_s=config["smoothing"], max_gap_s=config["max_gap"], body=BODY_DIR),
-        code=code_digest("fit"),
+        code=code_version("fit"),
     message:
         "{wildcards.video}: fit and smooth the bodies"
     shell:
@@ -104,7 +104,7 @@ rule ground:
         "../envs/core.yaml"
     params:
         options=flags(threshold_m=config["ground_threshold"], seed=config["seed"], body=BODY_DIR),
-        code=code_digest("ground"),
+        code=code_version("ground"),
     message:
         "{wildcards.video}: find the floor"
     shell:
@@ -129,8 +129,8 @@ rule world:
     conda:
         "../envs/core.yaml"
     params:
-        options=flags(body_model=config["body_model"], body=BODY_DIR),
-        code=code_digest("world"),
+        options=flags(contacts=config["plant_feet"], body_model=config["body_model"], body=BODY_DIR),
+        code=code_version("world"),
     message:
         "{wildcards.video}: put everybody on the floor of one world"
     shell:

@@ -17,7 +17,7 @@ rule track_camera:
         "../envs/core.yaml"
     params:
         options=flags(camera=config["camera"], fov_deg=config["fov"]),
-        code=code_digest("track_camera"),
+        code=code_version("track_camera"),
     message:
         "{wildcards.video}: track the camera"
     shell:
@@ -40,7 +40,7 @@ rule scale_camera:
     conda:
         "../envs/core.yaml"
     params:
-        code=code_digest("scale_camera"),
+        code=code_version("scale_camera"),
     message:
         "{wildcards.video}: bring the camera path to metres"
     shell:

@@ -15,7 +15,7 @@ from nlf_pipeline.settings import (
     no_such_video,
     put_commands_on_path,
 )
-from nlf_pipeline.versions import code_digest
+from nlf_pipeline.versions import code_version
 
 VIDEOS_IN = Path("videos_in")
 TRUTH = Path("truth")

@@ -19,7 +19,7 @@ rule evaluate:
         "../envs/core.yaml"
     params:
         options=flags(body=BODY_DIR),
-        code=code_digest("evaluate"),
+        code=code_version("evaluate"),
     message:
         "{wildcards.video}: compare with the truth"
     shell:

@@ -16,7 +16,7 @@ if RENDERS_DEMO:
             "../envs/core.yaml"
         threads: 2
         params:
-            code=code_digest("render_demo"),
+            code=code_version("render_demo"),
         message:
             "render the demo video"
         shell:

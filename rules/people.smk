@@ -22,7 +22,7 @@ rule segment:
             select_points=config["select_points"],
             seg_init_time=config["seg_init_time"],
         ),
-        code=code_digest("segment"),
+        code=code_version("segment"),
     message:
         "{wildcards.video}: find and follow people"
     shell:
@@ -45,7 +45,7 @@ rule semantic_masks:
         "../envs/core.yaml"
     params:
         options=flags(semantics=config["semantics"]),
-        code=code_digest("semantic_masks"),
+        code=code_version("semantic_masks"),
     message:
         "{wildcards.video}: mark every person's pixels"
     shell:

@@ -11,7 +11,7 @@ rule download:
     conda:
         "../envs/core.yaml"
     params:
-        code=code_digest("download"),
+        code=code_version("download"),
     message:
         "{wildcards.video}: download"
     shell:
@@ -33,7 +33,7 @@ rule fetch:
     threads: 2
     params:
         options=flags(time_range=config["time_range"]),
-        code=code_digest("fetch"),
+        code=code_version("fetch"),
     message:
         "{wildcards.video}: make the clip"
     shell:

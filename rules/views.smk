@@ -21,7 +21,7 @@ rule plan_view:
             elevation_deg=config["side_elevation"],
             fov_deg=config["side_fov"],
         ),
-        code=code_digest("plan_view"),
+        code=code_version("plan_view"),
     message:
         "{wildcards.video}: plan the side view"
     shell:
@@ -46,7 +46,7 @@ rule interpolate:
     threads: 2
     params:
         options=flags(interpolator=config["interpolator"]),
-        code=code_digest("interpolate"),
+        code=code_version("interpolate"),
     message:
         "{wildcards.video}: make {wildcards.factor} times as many frames"
     shell:
@@ -80,7 +80,7 @@ rule render:
             fps_factor=config["fps_factor"],
             body=BODY_DIR,
         ),
-        code=code_digest("render"),
+        code=code_version("render"),
     message:
         "{wildcards.video}: draw the {wildcards.view} view"
     shell:

@@ -133,7 +133,7 @@ def wait_until(condition, patience_s=30):
 
 @pytest.mark.parametrize("command", sorted(cli.STAGES))
 def test_every_stage_explains_its_options(command):
-    function = cli._load(cli.STAGES[command])
+    function = cli.load_stage(command)
     help_text = tyro.extras.get_parser(function).format_help()
     assert function.__doc__ and function.__doc__.splitlines()[0].rstrip(".") in " ".join(help_text.split())
     for line in function.__doc__.partition("Args:")[2].partition("Raises:")[0].strip().splitlines():

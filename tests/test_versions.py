@@ -29,7 +29,7 @@ def package(tmp_path, monkeypatch):
             path.write_text(text)
         for cached in (versions._source, versions._read):
             cached.cache_clear()
-        return {stage: versions.code_digest(stage) for stage in ("one", "two")}
+        return {stage: versions.code_version(stage) for stage in ("one", "two")}
 
     monkeypatch.setattr(versions, "_ROOT", tmp_path)
     monkeypatch.setattr(versions, "PACKAGE", "pkg")
@@ -62,14 +62,14 @@ def test_comments_docstrings_and_formatting_do_not_count(package):
 def test_unknown_module_is_an_error(package):
     package()
     with pytest.raises(FileNotFoundError, match="three"):
-        versions.code_digest("three")
+        versions.code_version("three")
 
 
 def test_every_stage_of_the_command_line_has_a_digest_of_its_own():
     from nlf_pipeline.cli import STAGES
 
-    digests = {module: versions.code_digest(module) for module in STAGES.values()}
-    assert len(set(digests.values())) == len(digests)
+    digests = [versions.code_version(module).rpartition(" ")[2] for module in STAGES.values()]
+    assert len(set(digests)) == len(STAGES)
 
 
 def test_the_conda_environment_has_the_versions_that_were_tried():
@@ -90,4 +90,4 @@ def test_both_builds_of_opencv_have_one_version():
 
 
 def _name(requirement):
-    return re.sub(r"[-_.]+", "-", re.match(r"[A-Za-z0-9._-]+", requirement)[0]).lower()
+    return re.sub(r"[-_.]+", "-", re.split(r"[^A-Za-z0-9._-]", requirement)[0]).lower()

@@ -1,17 +1,21 @@
 """The workflow reruns exactly what a change makes invalid. The stages are stand-ins that only write their outputs."""
 
+import inspect
 import os
 import re
+import shlex
 import shutil
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from nlf_pipeline.artefacts import Bodies, VideoFacts, write_json
+from nlf_pipeline.cli import STAGES, load_stage
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 ALL_STAGES = {
@@ -20,12 +24,16 @@ ALL_STAGES = {
 }  # fmt: skip
 ALL_RULES = {stage.replace("-", "_") for stage in ALL_STAGES}
 STAND_IN = """#!{python} -ISs
-import pathlib, shutil, sys
+import ctypes, pathlib, shutil, sys, time
 words = [part for word in sys.argv[1:] for part in (word.split("=", 1) if word.startswith("--") else [word])]
 options = dict(zip(words, words[1:]))
 stage = words[2]
 with open("calls.log", "a") as calls:
     calls.write(stage + "\\n")
+if pathlib.Path("wait_at").exists() and pathlib.Path("wait_at").read_text() == stage:
+    ctypes.CDLL(None).prctl(1, 9)  # die with the parent, as the real command does
+    pathlib.Path("waiting").touch()
+    time.sleep(60)
 outputs = [options[key] for key in ("--out", "--facts-out", "--bystanders-out", "--out-intrinsics", "--out-path",
                                     "--bodies-out", "--cameras-out") if key in options]
 if stage == "build-body":
@@ -78,16 +86,24 @@ class Run:
         tool = tools / "nlf-pipeline"
         tool.write_text(STAND_IN.format(python=sys.executable, body_files=BODY_FILES, templates=str(templates)))
         tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
-        self.environment = {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
+        path = f"{tools}{os.pathsep}{os.environ['PATH']}"
+        self.environment = {**os.environ, "PATH": path, "PYTHONPATH": str(self.workflow)}
 
     def add_video(self, name: str) -> None:
         (self.folder / "videos_in" / name).write_text(name)
 
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "snakemake", "-s", str(self.workflow / "Snakefile"), *arguments]
+
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "snakemake", "-s", str(self.workflow / "Snakefile"), *arguments]
-        environment = {**self.environment, "PYTHONPATH": str(self.workflow)}
         return subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
 
     def stages(self, *settings: str) -> set[str]:
@@ -102,9 +118,10 @@ class Run:
         """The rules that a run with these settings would call."""
         result = self.snakemake("--dry-run", "--config", *settings)
         assert result.returncode == 0, result.stderr
-        if "Nothing to be done" in result.stderr:
+        told = result.stdout + result.stderr
+        if "Nothing to be done" in told:
             return set()
-        lines = result.stderr.partition("Job stats:")[2].partition("total")[0].splitlines()
+        lines = told.partition("Job stats:")[2].partition("total")[0].splitlines()
         return {line.split()[0] for line in lines if re.fullmatch(r"\w+ +\d+", line)} - {"all"}
 
     def refuses(self, *settings: str) -> str:
@@ -154,6 +171,23 @@ def test_changed_setting_is_done_once_and_leaves_the_rest_alone(finished):
     assert finished.stages("video_id=clip", "side_fov=70") == set()
     camera_view.unlink()
     assert finished.stages("video_id=clip", "side_fov=70") == {"render"}
+
+
+def test_rules_call_the_stages_with_options_that_they_have(tmp_path):
+    run = Run(tmp_path)
+    (tmp_path / "smpl").mkdir()
+    told = run.snakemake(
+        "--dry-run", "--printshellcmds", "--config", "video_id=demo,-rfABC_1234", "fps_factor=2", "time_range=[0,1]",
+        "select_points=[[1,2],[3,4]]", "resolution=[64,48]", "fov=60", "body_model=smpl", f"body_models_dir={tmp_path}",
+    )  # fmt: skip
+    calls = re.findall(r"exec nlf-pipeline --log \S+ (\S+) (.*)", told.stdout + told.stderr)
+    commands = {stage: shlex.split(options) for stage, options in calls}
+    assert set(commands) == set(STAGES) - {"check-system"}
+    for stage, words in commands.items():
+        parameters = inspect.signature(load_stage(stage)).parameters
+        given = {word[2:].partition("=")[0].replace("-", "_") for word in words if word.startswith("--")}
+        required = {name for name, parameter in parameters.items() if parameter.default is parameter.empty}
+        assert required <= given <= set(parameters), stage
 
 
 def test_demo_is_rendered_and_evaluated_and_own_videos_are_not(tmp_path):
@@ -247,3 +281,21 @@ def test_edited_stage_reruns_with_its_dependents_and_an_edited_comment_nothing(t
     assert run.stages("video_id=clip") == set()
     module.write_text(module.read_text() + "\nANSWER = 42\n")
     assert run.stages("video_id=clip") == {"plan-view", "render"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the parent's death is told by Linux only")
+def test_killed_run_goes_on_where_it_was(tmp_path):
+    run = Run(tmp_path)
+    run.add_video("clip.mp4")
+    (run.folder / "wait_at").write_text("estimate")
+    process = subprocess.Popen(
+        run.command("--config", "video_id=clip"), cwd=run.folder, env=run.environment, stderr=subprocess.DEVNULL
+    )
+    end = time.monotonic() + 60
+    while not (run.folder / "waiting").exists():
+        assert time.monotonic() < end, "the stage was never reached"
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    (run.folder / "wait_at").unlink()
+    assert run.stages("video_id=clip") == ALL_STAGES - {"fetch", "segment", "semantic-masks", "track-camera"}
