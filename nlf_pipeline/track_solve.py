@@ -16,6 +16,7 @@ from nlf_pipeline.inverse_kinematics import landmark_rotations
 from nlf_pipeline.landmark_body import LandmarkBody, exp_map, pose_body, rotation_axis_parts
 from nlf_pipeline.landmark_tracks import LandmarkTrack
 from nlf_pipeline.landmarks import BLAZEPOSE_LANDMARK_NAMES, landmark_index
+from nlf_pipeline.placement import place
 from nlf_pipeline.pose_prior import PosePrior
 
 _SIGMAS = {
@@ -33,6 +34,7 @@ _HINGE_SIGNS = (-1.0, 1.0, 1.0, 1.0)
 _HINGE_SLACK = 0.02
 _HINGE_SIGMA = 0.05
 _MIN_DEPTH = 0.3
+_PLACING_SIGMA = 0.1
 
 
 @dataclass(frozen=True)
@@ -92,25 +94,6 @@ class _Evidence:
     """(n - 2, 1, 1) second differences to accelerations in units of their sigma; 0 across tracks."""
 
 
-def solve_translation(points: np.ndarray, image: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Where point sets must be to be seen at image points: weighted least squares, linear in the translation.
-
-    Args:
-        points: (n, k, 3) metres, camera axes.
-        image: (n, k, 2) undistorted image points at unit depth.
-        weights: (n, k) >= 0, at least two of each n positive.
-
-    Returns:
-        (n, 3) translations t: points + t project to `image`.
-    """
-    A = np.zeros((*points.shape[:2], 2, 3))
-    A[..., 0, 0] = A[..., 1, 1] = 1
-    A[..., 2] = -image
-    b = image * points[..., 2:] - points[..., :2]
-    AtA = np.einsum("nk,nkia,nkib->nab", weights, A, A)
-    return np.linalg.solve(AtA, np.einsum("nk,nkia,nki->na", weights, A, b)[..., None])[..., 0]
-
-
 def solve_tracks(
     tracks: Sequence[LandmarkTrack], body: LandmarkBody, prior: PosePrior, settings: SolveSettings | None = None
 ) -> list[SolvedTrack]:
@@ -147,7 +130,8 @@ def _descend(
     joints, landmarks = body.at_rest(torch.zeros(1, n_betas))
     R_start = _float(landmark_rotations(evidence.relative.double().numpy(), landmarks[0].double().numpy()))
     posed = pose_body(R_start, joints, landmarks)[1]
-    root_start = solve_translation(posed.double().numpy(), evidence.image.numpy(), evidence.weights.numpy())
+    seen, weights = evidence.image.double().numpy(), evidence.weights.double().numpy()
+    root_start = place(posed.double().numpy(), seen, weights, _PLACING_SIGMA)
     turn = torch.zeros(*R_start.shape[:2], 3, requires_grad=True)
     root = _float(root_start).requires_grad_(True)
     betas = torch.zeros(len(tracks), n_betas, requires_grad=True)
