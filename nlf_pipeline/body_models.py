@@ -58,6 +58,11 @@ class BodyMeshes:
         template, directions = self.model.J_template.numpy(), self.model.J_shapedirs.numpy()
         return template[0] + betas @ directions[0].T
 
+    def joints_rest(self, betas: np.ndarray) -> np.ndarray:
+        """(..., joints, 3) joints of the unposed body for (..., betas), metres."""
+        template, directions = self.model.J_template.numpy(), self.model.J_shapedirs.numpy()
+        return template + np.einsum("jcb,...b->...jc", directions, betas)
+
     def forward(
         self, pose_rotvecs: np.ndarray, betas: np.ndarray, trans: np.ndarray, vertices: bool = True, chunk: int = 256
     ) -> tuple[np.ndarray, np.ndarray]:

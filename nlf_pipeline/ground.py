@@ -1,0 +1,89 @@
+"""Find the floor under everybody's feet."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from nlf_pipeline.artefacts import BodyFits, Ground, SceneCameras, VideoFacts
+from nlf_pipeline.body_models import BodyMeshes, load_body_model
+from nlf_pipeline.contacts import Stances, find_stances
+from nlf_pipeline.errors import UserError
+from nlf_pipeline.floor_plane import fit_floor
+from nlf_pipeline.gravity import up_direction
+from nlf_pipeline.kinematics import global_rotations
+from nlf_pipeline.soles import find_soles
+
+log = logging.getLogger(__name__)
+_LEAST_STANCES = 2
+_USUAL_CAMERA_HEIGHT = 1.6
+"""Metres: a camera held at eye level."""
+
+
+def ground(
+    *,
+    fits: Path,
+    cameras: Path,
+    video_facts: Path,
+    body: Path,
+    out: Path,
+    threshold_m: float = 0.05,
+    seed: int = 0,
+) -> None:
+    """Find the floor: the plane on which everybody's feet rest.
+
+    Feet at rest are slow and no higher than the other foot; their lowest sole points vote by RANSAC
+    for a plane within 35 degrees of where people and cameras put up. Where too few feet are seen, the
+    camera is taken to be level and 1.6 m above the floor, and the result says so.
+
+    Args:
+        fits: fits.npz.
+        cameras: cameras.npz.
+        video_facts: video.json.
+        body: folder with the body model.
+        out: ground.json to write.
+        threshold_m: feet farther from the plane than this do not stand on it, metres; > 0.
+        seed: of RANSAC's draws.
+    """
+    if threshold_m <= 0:
+        raise UserError(f"the ground's threshold is {threshold_m} m; it must be more than 0, 0.05 is usual")
+    people, scene, facts = BodyFits.load(fits), SceneCameras.load(cameras), VideoFacts.load(video_facts)
+    meshes = BodyMeshes(load_body_model(body, subset=True))
+    rotations = [global_rotations(pose.astype(np.float64)) for pose in people.pose_rotvecs]
+    standing = [turned[seen] for turned, seen in zip(rotations, people.visible, strict=True)]
+    up = up_direction(np.concatenate([np.zeros((0, *people.joints.shape[2:], 3)), *standing]), scene.T_scene_cam)
+    soles = [
+        find_soles(meshes, betas).posed(turned, joints)
+        for betas, turned, joints in zip(people.betas, rotations, people.joints, strict=True)
+    ]
+    stances = find_stances(soles, list(people.visible), scene.T_scene_cam[:, :3, 3], facts.shots(), up, facts.fps)
+    if len(stances.person) < _LEAST_STANCES:
+        log.warning("feet at rest: %d; taking the camera to be level, 1.6 m above the floor", len(stances.person))
+        _level_camera(up, scene.T_scene_cam).save(out)
+    else:
+        _under_feet(stances, up, threshold_m, seed).save(out)
+
+
+def _under_feet(stances: Stances, up: np.ndarray, threshold: float, seed: int) -> Ground:
+    plane = fit_floor(stances.point, stances.weights(), up, threshold, seed)
+    x, y, z = plane.normal
+    return Ground(
+        normal=(float(x), float(y), float(z)),
+        offset_m=plane.offset,
+        source="feet",
+        inlier_fraction=float(plane.inliers.mean()),
+        spread_m=plane.spread,
+        n_points=len(stances.person),
+    )
+
+
+def _level_camera(up: np.ndarray, T_scene_cam: np.ndarray) -> Ground:
+    x, y, z = up
+    return Ground(
+        normal=(float(x), float(y), float(z)),
+        offset_m=float(T_scene_cam[0, :3, 3] @ up) - _USUAL_CAMERA_HEIGHT,
+        source="camera",
+        inlier_fraction=0.0,
+        spread_m=0.0,
+        n_points=0,
+    )

@@ -1,0 +1,116 @@
+"""Everybody's size from the floor they share.
+
+One view does not tell a small person nearby from a tall one far away. But people stand on one
+floor, so their feet tell their relative sizes: scaling a person about the camera moves the feet
+along their viewing rays, off the common plane or onto it.
+"""
+
+import numpy as np
+
+from nlf_pipeline.contacts import Stances
+
+_SCALE_SD = 0.05
+"""Usual relative error of an estimated size."""
+_SMALLER_DOF = 2.0
+"""Degrees of freedom of the heavy tail for people smaller than estimated: children, mostly."""
+_PITCH_SD = np.deg2rad(8.0)
+_ROLL_SD = np.deg2rad(4.0)
+_PERSON_HEIGHT_SD = 0.015
+"""Error in the height of all of one person's soles, metres: what many steps do not average out."""
+_NOISE_RANGE = (0.01, 0.06)
+"""Between these the spread of the stances about the floor is estimated, metres."""
+_LIMITS = (0.8, 1.25)
+_ITERATIONS = 30
+_LEAST_STANCES = 3
+
+
+def person_scales(stances: Stances, n_people: int, up: np.ndarray, pitch_axis: np.ndarray) -> np.ndarray:
+    """Factors about the camera that put everybody's feet on one floor.
+
+    Maximum a posteriori estimate of the plane, one factor and one residual height per person by
+    Gauss-Newton, with Cauchy weights on the stances. Where the evidence is weak (few steps, people
+    of whom each stands in one place, one person alone) the priors keep the factors at 1.
+
+    Args:
+        stances: everybody's feet at rest.
+        n_people: rows of the result.
+        up: (3,) rough direction of up, scene frame.
+        pitch_axis: (3,) the camera's x axis: about it up is less certain than about the others.
+
+    Returns:
+        (people,) factors within [0.8, 1.25].
+    """
+    factors = np.ones(n_people)
+    counts = np.bincount(stances.person, minlength=n_people)
+    judged = np.flatnonzero(counts >= _LEAST_STANCES)
+    if len(judged) < 2:
+        return factors
+    stances = stances.select(np.isin(stances.person, judged))
+    row = np.searchsorted(judged, stances.person)
+    factors[judged] = np.exp(_solve(stances, row, len(judged), _tilts(up, pitch_axis)))
+    return np.clip(factors, *_LIMITS)
+
+
+def scale_about(points: np.ndarray, centres: np.ndarray, factors: np.ndarray | float) -> np.ndarray:
+    """Scale (..., 3) points about (..., 3) camera centres; the picture stays as it is."""
+    return centres + factors * (points - centres)
+
+
+def _tilts(up: np.ndarray, pitch_axis: np.ndarray) -> np.ndarray:
+    """(3, 3) rows: up, and the directions into which it leans with roll and with pitch."""
+    up = up / np.linalg.norm(up)
+    roll = pitch_axis - up * (pitch_axis @ up)
+    if np.linalg.norm(roll) < 1e-3:
+        roll = np.cross(up, np.eye(3)[np.argmin(np.abs(up))])
+    roll = roll / np.linalg.norm(roll)
+    return np.stack([up, roll, np.cross(up, roll)])
+
+
+def _solve(stances: Stances, row: np.ndarray, k: int, tilts: np.ndarray) -> np.ndarray:
+    """(k,) log factors. The unknowns are 2 tilts, the plane's offset, k log factors, k heights.
+
+    Residuals are heights at the size before scaling, so that shrinking everything gains nothing; the
+    camera's path is scaled by the mean factor, since its scale was found from the same people.
+    """
+    rays = stances.point - stances.centre
+    each, places = np.arange(len(row)), stances.weights()
+    unknowns = np.zeros(3 + 2 * k)
+    unknowns[2] = np.median(stances.point @ tilts[0])
+    for _ in range(_ITERATIONS):
+        lean = tilts[0] + unknowns[:2] @ tilts[1:]
+        normal = lean / np.linalg.norm(lean)
+        shrink = np.exp(-unknowns[3 : 3 + k])[row]
+        centres = stances.centre * np.exp(np.mean(unknowns[3 : 3 + k]))
+        below = shrink * (centres @ normal - unknowns[2])
+        residual = rays @ normal + below + unknowns[3 + k :][row]
+        jacobian = np.zeros((len(row), len(unknowns)))
+        across = (tilts[1:] - np.outer(tilts[1:] @ normal, normal)) / np.linalg.norm(lean)
+        jacobian[:, :2] = (rays + shrink[:, None] * centres) @ across.T
+        jacobian[:, 2] = -shrink
+        jacobian[:, 3 : 3 + k] = (shrink * (centres @ normal))[:, None] / k
+        jacobian[each, 3 + row] -= below
+        jacobian[each, 3 + k + row] = 1
+        noise = np.clip(1.4826 * np.median(np.abs(residual)), *_NOISE_RANGE)
+        weights = places / (noise**2 * (1 + (residual / (2 * noise)) ** 2))
+        prior = _prior_precisions(unknowns[3 : 3 + k])
+        hessian = jacobian.T @ (weights[:, None] * jacobian) + np.diag(prior)
+        unknowns = unknowns - np.linalg.solve(hessian, jacobian.T @ (weights * residual) + prior * unknowns)
+    log_factors = unknowns[3 : 3 + k]
+    covariance = np.linalg.inv(hessian)[3 : 3 + k, 3 : 3 + k]
+    return _shrink(log_factors, covariance)
+
+
+def _shrink(log_factors: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """James-Stein: differences between people count as far as they exceed their own uncertainty."""
+    k = len(log_factors)
+    centring = np.eye(k) - 1 / k
+    differences = centring @ log_factors
+    noise = np.trace(centring @ covariance @ centring)
+    return log_factors * max(0.0, 1 - noise / max(float(differences @ differences), 1e-12))
+
+
+def _prior_precisions(log_factors: np.ndarray) -> np.ndarray:
+    tail = (_SMALLER_DOF + 1) / (_SMALLER_DOF + (log_factors / _SCALE_SD) ** 2)
+    scale = np.where(log_factors < 0, np.minimum(tail, 1), 1) / _SCALE_SD**2
+    tilt = [np.tan(_ROLL_SD) ** -2, np.tan(_PITCH_SD) ** -2]
+    return np.concatenate([tilt, [1e-6], scale, np.full(len(log_factors), _PERSON_HEIGHT_SD**-2)])

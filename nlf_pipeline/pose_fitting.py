@@ -1,0 +1,124 @@
+"""Body parameters from points: one shape per person, then the pose of every frame, with smplfitter."""
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from smplfitter.pt import BodyFitter
+
+_SHAPE_ITERATIONS = 2
+_UNCERTAINTY_POWER = 1.0
+_SIZE_FLOOR = 0.01
+_OUTLIER_FACTOR = 2.0
+"""Sample frames that fit worse than this many medians, or whose size is off by so many, are left out."""
+
+
+@dataclass(frozen=True)
+class BodyPoints:
+    """Vertices and joints of one person in n frames."""
+
+    vertices: np.ndarray
+    """(n, vertices, 3) metres."""
+    joints: np.ndarray
+    """(n, joints, 3) metres."""
+    vertex_uncertainties: np.ndarray
+    """(n, vertices) expected error, metres."""
+    joint_uncertainties: np.ndarray
+    """(n, joints) expected error, metres."""
+
+    def select(self, rows: np.ndarray | slice) -> "BodyPoints":
+        """The chosen frames."""
+        return BodyPoints(*(getattr(self, f.name)[rows] for f in dataclasses.fields(self)))
+
+    def scaled(self, factors: np.ndarray) -> "BodyPoints":
+        """Points times (n,) factors: scaled about the camera."""
+        return dataclasses.replace(
+            self, vertices=self.vertices * factors[:, None, None], joints=self.joints * factors[:, None, None]
+        )
+
+    def tensors(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Vertices, joints, vertex and joint weights (mean 1 in every frame), float32."""
+        uncertainties = np.concatenate([self.vertex_uncertainties, self.joint_uncertainties], axis=1)
+        weights = np.maximum(uncertainties, 1e-4) ** -_UNCERTAINTY_POWER
+        weights = weights / weights.mean(axis=1, keepdims=True)
+        arrays = (self.vertices, self.joints, *np.split(weights, [self.vertices.shape[1]], axis=1))
+        vertices, joints, vertex_weights, joint_weights = (torch.as_tensor(a, dtype=torch.float32) for a in arrays)
+        return vertices, joints, vertex_weights, joint_weights
+
+
+@dataclass(frozen=True)
+class PoseFits:
+    """Poses of one person in n frames."""
+
+    rotations: np.ndarray
+    """(n, joints, 3, 3) global, frame of the points, float32."""
+    root: np.ndarray
+    """(n, 3) root joint, metres, at the size of the points."""
+    size: np.ndarray
+    """(n,) size of the points over the size of the fitted body."""
+    residual: np.ndarray
+    """(n,) weighted root mean square distance of points and body, metres."""
+
+
+def fit_poses(fitter: BodyFitter, points: BodyPoints, betas: np.ndarray) -> PoseFits:
+    """Pose, place and apparent size of a body of known shape in every frame.
+
+    Args:
+        fitter: of the body model whose vertices the points are.
+        points: n frames.
+        betas: (betas,).
+    """
+    vertices, joints, vertex_weights, joint_weights = points.tensors()
+    shape = torch.as_tensor(betas, dtype=torch.float32).expand(len(vertices), -1)
+    with torch.inference_mode():
+        fits = fitter.fit_with_known_shape(
+            shape, vertices, joints, vertex_weights, joint_weights, num_iter=1, requested_keys=[]
+        )
+        posed = fitter.body_model(glob_rotmats=fits["orientations"], shape_betas=shape)
+        target = torch.cat([vertices, joints], dim=1)
+        body = torch.cat([posed["vertices"], posed["joints"]], dim=1)
+        weights = torch.cat([vertex_weights, joint_weights], dim=1)
+        weights = (weights / weights.sum(1, keepdim=True))[..., None]
+        target_mean, body_mean = (weights * target).sum(1), (weights * body).sum(1)
+        target, body = target - target_mean[:, None], body - body_mean[:, None]
+        size = (weights * target * body).sum((1, 2)) / (weights * body * body).sum((1, 2))
+        root = target_mean + size[:, None] * (posed["joints"][:, 0] - body_mean)
+        residual = (weights * (target - size[:, None, None] * body) ** 2).sum((1, 2)).sqrt()
+    return PoseFits(fits["orientations"].numpy(), root.numpy(), size.numpy(), residual.numpy())
+
+
+def fit_shape(fitter: BodyFitter, sample: BodyPoints, beta_regularizer: float) -> tuple[np.ndarray, BodyPoints]:
+    """One shape for the frames of a sample, robust to bad frames and to a size that wavers.
+
+    Args:
+        fitter: of the body model whose vertices the points are.
+        sample: frames of one person; without any the shape is the average one.
+        beta_regularizer: pull of all betas but the first two towards 0, per frame, at mean weight 1.
+
+    Returns:
+        (betas,) and the frames that were believed, brought to one size: the shape's.
+    """
+    if not len(sample.vertices):
+        return np.zeros(fitter.n_betas, np.float32), sample
+    fits = fit_poses(fitter, sample, solve_shape(fitter, sample, beta_regularizer))
+    relative = np.abs(np.log(fits.size / np.median(fits.size)))
+    good = fits.residual <= _OUTLIER_FACTOR * np.median(fits.residual)
+    good &= relative <= _OUTLIER_FACTOR * max(np.median(relative), _SIZE_FLOOR)
+    if good.any():
+        sample = sample.select(good).scaled(np.median(fits.size) / fits.size[good])
+    return solve_shape(fitter, sample, beta_regularizer), sample
+
+
+def solve_shape(fitter: BodyFitter, sample: BodyPoints, beta_regularizer: float) -> np.ndarray:
+    """(betas,) of all frames of the sample together."""
+    with torch.inference_mode():
+        result = fitter.fit(
+            *sample.tensors(),
+            num_iter=_SHAPE_ITERATIONS,
+            beta_regularizer=beta_regularizer,
+            share_beta=True,
+            final_adjust_rots=False,
+            requested_keys=[],
+        )
+    return result["shape_betas"][0].numpy()

@@ -1,0 +1,93 @@
+"""Put everybody into one world: y up, floor at y = 0, planted feet at rest."""
+
+from pathlib import Path
+
+import numpy as np
+
+from nlf_pipeline.artefacts import Bodies, BodyFits, Cameras, Ground, SceneCameras, VideoFacts
+from nlf_pipeline.body_models import BodyMeshes, load_body_model
+from nlf_pipeline.filtering import track_segments
+from nlf_pipeline.foot_locking import lock_feet
+from nlf_pipeline.geometry import rigid, transform_points
+from nlf_pipeline.kinematics import global_rotations, local_rotvecs
+from nlf_pipeline.soles import find_soles
+
+
+def world(
+    *,
+    fits: Path,
+    cameras: Path,
+    ground: Path,
+    video_facts: Path,
+    body: Path,
+    bodies_out: Path,
+    cameras_out: Path,
+    body_model: str = "open",
+    contacts: bool = True,
+) -> None:
+    """Put bodies and cameras into a gravity-aligned world, and let planted feet rest on its floor.
+
+    The origin is the point of the floor under the first camera, which looks towards -z.
+
+    Args:
+        fits: fits.npz.
+        cameras: cameras.npz.
+        ground: ground.json. If its floor was assumed rather than seen, nobody is moved onto it.
+        video_facts: video.json.
+        body: folder with the body model.
+        bodies_out: bodies.npz to write.
+        cameras_out: world_cameras.npz to write.
+        body_model: name of the body model, for the record: open, smpl, ...
+        contacts: hold planted feet still; without it they are only marked.
+    """
+    people, scene, facts = BodyFits.load(fits), SceneCameras.load(cameras), VideoFacts.load(video_facts)
+    floor = Ground.load(ground)
+    T_world_scene = world_from_scene(np.array(floor.normal), floor.offset_m, scene.T_scene_cam[0])
+    T_world_cam = T_world_scene @ scene.T_scene_cam
+    bodies = Bodies(
+        person_ids=people.person_ids,
+        fps=facts.fps,
+        body_model=body_model,
+        pose_rotvecs=np.zeros_like(people.pose_rotvecs),
+        betas=people.betas,
+        trans=np.zeros_like(people.trans),
+        joints=np.zeros_like(people.joints),
+        visible=people.visible,
+        filled=people.filled,
+        foot_contacts=np.zeros((*people.visible.shape, 2), dtype=bool),
+    )
+    meshes = BodyMeshes(load_body_model(body, subset=True))
+    move = contacts and floor.source == "feet"
+    for k in range(len(people.person_ids)):
+        feet = find_soles(meshes, people.betas[k])
+        for segment in track_segments(people.visible[k], facts.shots(), 0):
+            rotations = T_world_scene[:3, :3] @ global_rotations(people.pose_rotvecs[k, segment].astype(np.float64))
+            root = transform_points(T_world_scene, people.joints[k, segment, 0].astype(np.float64))
+            locked = lock_feet(rotations, root, feet, T_world_cam[segment, :3, 3], facts.fps, move)
+            bodies.pose_rotvecs[k, segment] = local_rotvecs(locked.rotations)
+            bodies.trans[k, segment] = locked.joints[:, 0] - feet.joints_rest[0]
+            bodies.joints[k, segment] = locked.joints
+            bodies.foot_contacts[k, segment] = locked.contacts
+    bodies.save(bodies_out)
+    Cameras(T_world_cam, scene.K, scene.distortion, scene.size_px).save(cameras_out)
+
+
+def world_from_scene(normal: np.ndarray, offset: float, T_scene_cam: np.ndarray) -> np.ndarray:
+    """Transform from the scene to the world.
+
+    Args:
+        normal: (3,) unit normal of the floor, up, scene frame.
+        offset: of the floor: normal · x = offset, metres.
+        T_scene_cam: (4, 4) first camera.
+
+    Returns:
+        (4, 4) T_world_scene.
+    """
+    centre, forward, image_up = T_scene_cam[:3, 3], T_scene_cam[:3, 2], -T_scene_cam[:3, 1]
+    ahead = forward - normal * (normal @ forward)
+    if np.linalg.norm(ahead) < 1e-3:  # it looks straight down (or up): ahead is where its picture's top is (or bottom)
+        ahead = -np.sign(normal @ forward) * (image_up - normal * (normal @ image_up))
+    z = -ahead / np.linalg.norm(ahead)
+    R_world_scene = np.stack([np.cross(normal, z), normal, z])
+    below = centre - normal * (normal @ centre - offset)
+    return rigid(R_world_scene, -R_world_scene @ below)
