@@ -1,0 +1,143 @@
+"""Frames per second of drawing three people at 1280x720 to an mp4, beside stock PoseViz on the same input.
+
+The figures of one run compare with each other; on a busy machine they do not compare with those of another run.
+"""
+
+import dataclasses
+import os
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from nlf_pipeline.artefacts import Bodies, Cameras, VideoFacts
+from nlf_pipeline.body_models import BodyMeshes, joint_index, load_body_model
+from nlf_pipeline.geometry import look_at, pinhole_matrix
+from nlf_pipeline.plan_view import plan_view
+from nlf_pipeline.render import posed_bodies, render
+from nlf_pipeline.video import read_frames, writing_video
+
+BODY_DIR = Path(__file__).parents[1] / "resources" / "body_models" / "open"
+SIZE_PX, FPS, N_FRAMES, N_PEOPLE = (1280, 720), 30.0, 250, 3
+SHORT, LONG = 20, 140
+"""Frames of two PoseViz runs, whose difference leaves out its start-up."""
+
+
+def make_scene(folder: Path, meshes: BodyMeshes) -> None:
+    """clip.mp4 with a drifting texture, and three people who walk across it with swinging legs."""
+    rng = np.random.default_rng(0)
+    texture = sum(cv2.resize(rng.random((12 * k, 24 * k, 3), np.float32), (1600, 720)) for k in (1, 3, 9)) * 85
+    with writing_video(folder / "clip.mp4", FPS) as sink:
+        for frame in range(N_FRAMES):
+            sink.append_data(np.ascontiguousarray(texture[:, frame : frame + SIZE_PX[0]]).astype(np.uint8))
+    VideoFacts("bench", *SIZE_PX, FPS, N_FRAMES).save(folder / "video.json")
+    pose = np.zeros((N_PEOPLE, N_FRAMES, 24, 3))
+    swing = 0.5 * np.sin(np.arange(N_FRAMES) / 5 + np.arange(N_PEOPLE)[:, None])
+    pose[..., joint_index("left_hip"), 0], pose[..., joint_index("right_hip"), 0] = swing, -swing
+    pose[..., joint_index("left_shoulder"), 2], pose[..., joint_index("right_shoulder"), 2] = -1.2, 1.2
+    trans = np.zeros((N_PEOPLE, N_FRAMES, 3))
+    trans[..., 0] = np.linspace(-1.5, 1.5, N_FRAMES) * np.array([[1], [-1], [0.3]])
+    trans[..., 1:] = np.array([[[1.0, -4.2]], [[1.0, -5.0]], [[1.0, -6.0]]])
+    betas = rng.normal(0, 0.7, (N_PEOPLE, 10))
+    joints = [meshes.forward(p, b, t, vertices=False)[1] for p, b, t in zip(pose, betas, trans, strict=True)]
+    seen = np.ones((N_PEOPLE, N_FRAMES), bool)
+    contacts = np.zeros((N_PEOPLE, N_FRAMES, 2), bool)
+    Bodies(np.arange(N_PEOPLE), FPS, "open", pose, betas, trans, np.stack(joints), seen, ~seen, contacts).save(
+        folder / "bodies.npz"
+    )
+    T = look_at(np.array([0.0, 1.6, 0.0]), np.array([0.0, 1.0, -5.0]), np.array([0.0, 1.0, 0.0]))
+    tiled = [np.tile(matrix, (N_FRAMES, 1, 1)) for matrix in (T, pinhole_matrix(1000.0, SIZE_PX))]
+    Cameras(*tiled, np.zeros(0), np.array(SIZE_PX)).save(folder / "camera.npz")
+    plan_view(bodies=folder / "bodies.npz", cameras=folder / "camera.npz", out=folder / "side.npz")
+
+
+def draw_ours(folder: Path, view: str, renderer: str) -> None:
+    render(
+        video=folder / "clip.mp4",
+        video_facts=folder / "video.json",
+        bodies=folder / "bodies.npz",
+        cameras=folder / f"{view}.npz",
+        body=BODY_DIR,
+        out=folder / f"{view}.mp4",
+        view=view,  # type: ignore[arg-type]
+        world_cameras=folder / "camera.npz",
+        renderer=renderer,  # type: ignore[arg-type]
+    )
+
+
+def draw_stock_poseviz(folder: Path, meshes: BodyMeshes, view: str, n_frames: int) -> None:
+    """PoseViz's public API as it comes, headless, writing its own mp4."""
+    import deltacamera
+    import poseviz
+
+    people, real, seen_from = (
+        Bodies.load(folder / "bodies.npz"), Cameras.load(folder / "camera.npz"), Cameras.load(folder / f"{view}.npz")
+    )  # fmt: skip
+    people = dataclasses.replace(people, visible=people.visible & (np.arange(N_FRAMES) < n_frames))
+
+    def camera_mm(cameras: Cameras, frame: int) -> deltacamera.Camera:
+        T, K = cameras.T_world_cam[frame], cameras.K[frame]
+        return deltacamera.Camera(
+            rot_world_to_cam=T[:3, :3].T, optical_center=T[:3, 3] * 1000, intrinsic_matrix=K, world_up=(0, 1, 0)
+        )
+
+    with poseviz.PoseViz(
+        body_model_faces=meshes.faces, world_up=(0, 1, 0), ground_plane_height=0, resolution=SIZE_PX, headless=True,
+        camera_type="original" if view == "camera" else "free", camera_view_padding=0, viz_fps=1000,
+        out_video_path=str(folder / "poseviz.mp4"), out_fps=round(FPS), gpu_encode=False,
+    ) as viz:  # fmt: skip
+        frames = zip(range(n_frames), posed_bodies(people, meshes), read_frames(folder / "clip.mp4"), strict=False)
+        for frame, (vertices, _, _), image in frames:
+            viz.update(
+                image,
+                camera=camera_mm(real, frame),
+                vertices=list(vertices * 1000),
+                viz_camera=camera_mm(seen_from, frame),
+                viz_imshape=SIZE_PX[::-1],
+            )
+
+
+def measured(work: Callable[[], None]) -> np.ndarray:
+    """(2,) wall and processor seconds, those of child processes included."""
+
+    def clock() -> np.ndarray:
+        usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        return np.array([time.perf_counter(), sum(u.ru_utime + u.ru_stime for u in usage)])
+
+    start = clock()
+    work()
+    return clock() - start
+
+
+def report(name: str, seconds: np.ndarray, n_frames: int) -> None:
+    wall, processor = seconds / n_frames
+    print(f"  {name:48s} {1 / wall:5.1f} frames/s, {processor * 1e3:4.0f} ms of processor per frame", flush=True)
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    meshes = BodyMeshes(load_body_model(BODY_DIR))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        make_scene(folder, meshes)
+        for view in ("camera", "side"):
+            print(f"{view} view, {N_PEOPLE} people, {SIZE_PX[0]}x{SIZE_PX[1]}, load {os.getloadavg()[0]:.1f}")
+            report("moderngl", measured(lambda view=view: draw_ours(folder, view, "moderngl")), N_FRAMES)
+            try:
+                short = measured(lambda view=view: draw_stock_poseviz(folder, meshes, view, SHORT))
+                long = measured(lambda view=view: draw_stock_poseviz(folder, meshes, view, LONG))
+            except ImportError:
+                print("  PoseViz is not installed: pip install 'nlf-pipeline[poseviz]'")
+                continue
+            report("stock PoseViz, without its start-up", long - short, LONG - SHORT)
+            report("stock PoseViz, all of it", long, LONG)
+            report("our adapter of PoseViz", measured(lambda view=view: draw_ours(folder, view, "poseviz")), N_FRAMES)
+
+
+if __name__ == "__main__":
+    main()
