@@ -19,6 +19,7 @@ from nlf_pipeline.video_probe import VideoProbe, probe_video, unreadable
 
 _CUT_DETECTION_WIDTH_PX = 160
 _STEP_TOLERANCE = 1e-3
+_SHORTFALL_S, _SHORTFALL = 1.0, 0.05  # sound that is a little longer than the picture is usual
 log = logging.getLogger(__name__)
 
 
@@ -124,6 +125,11 @@ def _warnings(probe: VideoProbe, span: FrameSpan, clip: _Clip, time_range: tuple
         n_whole = max(probe.promised_frames, n_expected) if time_range is None else n_expected
         n_read = clip.n_frames - (tally.repeated if tally else 0)
         warnings.append(f"the file is cut off or damaged: {n_read} of {n_whole} frames could be read, and are used")
+    elif probe.promised_s - probe.n_steps / rate > max(_SHORTFALL_S, _SHORTFALL * probe.promised_s):
+        warnings.append(
+            f"the picture ends after {probe.n_steps / rate:.1f} s, the file promises {probe.promised_s:.1f} s: it may "
+            "have been cut off"
+        )
     if probe.variable_frame_rate:
         shortest, longest = (1e3 * f(np.diff(probe.times)) for f in (np.min, np.max))
         repeated = tally.repeated if tally else 0

@@ -50,6 +50,8 @@ class VideoProbe:
     has_audio: bool
     promised_frames: int
     """Frames the file's header promises; 0 if it does not say."""
+    promised_s: float
+    """Duration that the file's header promises, of the longest stream; 0 if it does not say."""
     hidden_frames: bool
     """True if the file asks to decode frames without showing them."""
     damaged: bool
@@ -175,6 +177,7 @@ def _probe_container(container: InputContainer, path: Path) -> VideoProbe:
         rate=nearest_rate(times, stream.average_rate or stream.guessed_rate),
         has_audio=bool(container.streams.audio),
         promised_frames=stream.frames,
+        promised_s=(container.duration or 0) / av.time_base,
         hidden_frames=any(packet.is_discard for packet in packets),
         damaged=damaged,
         focal_35mm=_focal_35mm({**container.metadata, **stream.metadata}),

@@ -190,6 +190,19 @@ def test_truncated_file_gives_the_frames_that_decode(tmp_path):
     assert any(f"{len(set(found))} of 90 frames" in warning for warning in facts.warnings)
 
 
+def test_truncated_matroska_gives_what_is_there_and_says_so(tmp_path):
+    times = [i / 30 for i in range(150)]
+    data = write_video(tmp_path / "a.mkv", times).read_bytes()
+    whole_facts = run_fetch(tmp_path / "a.mkv")[1]
+    assert whole_facts.warnings == []
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(data[: len(data) // 2])
+    clip, facts = run_fetch(cut)
+    assert numbers(clip)[:50] == list(range(50))
+    assert len(numbers(clip)) == facts.n_frames < 120
+    assert any("promises 5.0 s" in warning for warning in facts.warnings)
+
+
 def test_damage_in_the_middle_keeps_the_later_frames_in_time(tmp_path):
     whole = write_video(tmp_path / "a.mp4", [i / 30 for i in range(90)])
     with av.open(str(whole)) as container:
