@@ -79,7 +79,12 @@ rule fit:
         "../envs/core.yaml"
     threads: 2
     params:
-        options=flags(smoothing_s=config["smoothing"], max_gap_s=config["max_gap"], body=BODY_DIR),
+        options=flags(
+            beta_regularizer=config["shape_regularizer"],
+            smoothing_s=config["smoothing"],
+            max_gap_s=config["max_gap"],
+            body=BODY_DIR,
+        ),
         code=code_version("fit"),
     message:
         "{wildcards.video}: fit and smooth the bodies"

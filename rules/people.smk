@@ -44,7 +44,7 @@ rule semantic_masks:
     conda:
         "../envs/core.yaml"
     params:
-        options=flags(semantics=config["semantics"]),
+        options=flags(semantics=config["semantics"], dilation=config["people_margin"]),
         code=code_version("semantic_masks"),
     message:
         "{wildcards.video}: mark every person's pixels"
