@@ -31,7 +31,8 @@ SHORT, LONG = 20, 140
 def make_scene(folder: Path, meshes: BodyMeshes) -> None:
     """clip.mp4 with a drifting texture, and three people who walk across it with swinging legs."""
     rng = np.random.default_rng(0)
-    texture = sum(cv2.resize(rng.random((12 * k, 24 * k, 3), np.float32), (1600, 720)) for k in (1, 3, 9)) * 85
+    layers = [cv2.resize(rng.random((12 * k, 24 * k, 3), np.float32), (1600, 720)) for k in (1, 3, 9)]
+    texture = np.mean(layers, axis=0) * 255
     with writing_video(folder / "clip.mp4", FPS) as sink:
         for frame in range(N_FRAMES):
             sink.append_data(np.ascontiguousarray(texture[:, frame : frame + SIZE_PX[0]]).astype(np.uint8))
@@ -51,8 +52,9 @@ def make_scene(folder: Path, meshes: BodyMeshes) -> None:
         folder / "bodies.npz"
     )
     T = look_at(np.array([0.0, 1.6, 0.0]), np.array([0.0, 1.0, -5.0]), np.array([0.0, 1.0, 0.0]))
-    tiled = [np.tile(matrix, (N_FRAMES, 1, 1)) for matrix in (T, pinhole_matrix(1000.0, SIZE_PX))]
-    Cameras(*tiled, np.zeros(0), np.array(SIZE_PX)).save(folder / "camera.npz")
+    every = (N_FRAMES, 1, 1)
+    K = pinhole_matrix(1000.0, SIZE_PX)
+    Cameras(np.tile(T, every), np.tile(K, every), np.zeros(0), np.array(SIZE_PX)).save(folder / "camera.npz")
     plan_view(bodies=folder / "bodies.npz", cameras=folder / "camera.npz", out=folder / "side.npz")
 
 

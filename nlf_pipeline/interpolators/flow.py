@@ -1,5 +1,6 @@
 """Frames between frames by dense optical flow (DIS; Kroeger et al., ECCV 2016), aware of occlusions."""
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -54,9 +55,10 @@ def _small_grey(image: np.ndarray) -> np.ndarray:
     return cv2.resize(grey, size_px, interpolation=cv2.INTER_AREA)
 
 
-def _grid(shape: tuple[int, ...]) -> np.ndarray:
-    """(height, width, 2) float32: every pixel's own x and y."""
-    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+@functools.lru_cache(maxsize=2)
+def _grid(height_px: int, width_px: int) -> np.ndarray:
+    """(height, width, 2) float32: every pixel's own x and y. Kept, because every frame asks for the same two."""
+    y, x = np.mgrid[:height_px, :width_px].astype(np.float32)
     return np.stack([x, y], axis=-1)
 
 
@@ -66,7 +68,7 @@ def _sample(values: np.ndarray, positions: np.ndarray) -> np.ndarray:
 
 def _visibility(there: np.ndarray, back: np.ndarray) -> np.ndarray:
     """Forward-backward consistency: near 1 where the flow leads there and back again to the same pixel."""
-    gap = there + _sample(back, _grid(there.shape) + there)
+    gap = there + _sample(back, _grid(*there.shape[:2]) + there)
     squared = np.sum(gap * gap, axis=-1) / SIGMA_CONSISTENCY_PX**2
     return np.maximum(np.exp(-squared), INCONSISTENT_WEIGHT)
 
@@ -81,7 +83,7 @@ def _moved(source: _Source, fraction: float) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         (height, width, 3) uint8 and (height, width) float32.
     """
-    grid = _grid(source.flow.shape)
+    grid = _grid(*source.flow.shape[:2])
     offset = -fraction * source.flow
     for _ in range(2):
         offset = -fraction * _sample(source.flow, grid + offset)
@@ -91,7 +93,8 @@ def _moved(source: _Source, fraction: float) -> tuple[np.ndarray, np.ndarray]:
     size_px = source.image.shape[1::-1]
     scale = np.array(size_px, np.float32) / np.array(source.flow.shape[1::-1], np.float32)
     full_offset = cv2.resize(offset, size_px, interpolation=cv2.INTER_LINEAR) * scale
-    return _sample(source.image, _grid(source.image.shape) + full_offset), cv2.resize(weight + LEAST_WEIGHT, size_px)
+    moved = _sample(source.image, _grid(*source.image.shape[:2]) + full_offset)
+    return moved, cv2.resize(weight + LEAST_WEIGHT, size_px)
 
 
 def _blend(a: np.ndarray, b: np.ndarray, weight_a: np.ndarray, weight_b: np.ndarray) -> np.ndarray:
