@@ -12,6 +12,7 @@ from rlemasklib import RLEMask
 from nlf_pipeline.artefacts import Bodies, Cameras
 from nlf_pipeline.body_models import BodyMeshes, joint_index, load_body_model
 from nlf_pipeline.demo.cast import CAST
+from nlf_pipeline.demo.choreography import trace_path
 from nlf_pipeline.demo.people import BaseMesh, bone_transforms
 from nlf_pipeline.demo.performance import Performance, perform
 from nlf_pipeline.demo.scene import Camera, DemoScene
@@ -134,6 +135,15 @@ def test_people_have_the_sizes_of_their_roles(performances: list[Performance], b
     np.testing.assert_allclose(statures, [role.stature for role in CAST], atol=2e-3)
     assert max(statures) - min(statures) > 0.2
     assert abs(np.mean(statures) - 1.70) < 0.03
+
+
+def test_nobody_walks_into_anybody_or_away():
+    t = np.arange(0, 60, 0.04)
+    paths = np.stack([trace_path(role.script, 60.0).xz_at(t) for role in CAST])
+    for k in range(len(CAST)):
+        assert np.linalg.norm(np.delete(paths, k, axis=0) - paths[k], axis=-1).min() > 0.7
+    across = CAMERA.K[0, 0] * paths[..., 0] / -paths[..., 1]
+    assert np.abs(across).max() < 0.43 * SIZE_PX[0]  # half a body more is still in the picture
 
 
 def test_somebody_turns_round_and_somebody_waves(performances: list[Performance]):

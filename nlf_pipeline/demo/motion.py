@@ -9,7 +9,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d, minimum_filter1d
 from scipy.spatial.transform import Rotation
 
-from nlf_pipeline.body_models import SMPL_JOINT_NAMES
+from nlf_pipeline.body_models import SMPL_JOINT_NAMES, joint_index
 from nlf_pipeline.demo.choreography import FloorPath, Script, trace_path
 from nlf_pipeline.demo.feet import FootTrack, RestFeet, track_foot
 from nlf_pipeline.demo.turns import turn_x, turn_y, turn_z
@@ -24,6 +24,9 @@ _BRISK_SPEED = 1.1
 _MID_STANCE = 0.62 * np.pi
 """Step angle at which the body passes over the left foot; the left foot lands at 0, the right at pi."""
 _ARM_DOWN = 1.30
+_HIPS, _KNEES, _ANKLES = (
+    (joint_index(f"left_{name}"), joint_index(f"right_{name}")) for name in ("hip", "knee", "ankle")
+)
 _LOOK_AHEAD = 0.3
 """Seconds by which the head turns before the body."""
 
@@ -46,6 +49,8 @@ class _Pelvis:
 
     xz: np.ndarray
     rotation: Rotation
+    yaw: np.ndarray
+    """(n,) turn against the heading, radians."""
     list_angle: np.ndarray
     """(n,) drop of the swinging side, radians."""
 
@@ -93,7 +98,7 @@ def _move_pelvis(path: FloorPath, script: Script, t: np.ndarray) -> _Pelvis:
     list_angle = 0.05 * vigour * np.cos(q - 0.45 * np.pi)
     yaw, lean = -0.09 * vigour * np.cos(q), 0.03 + 0.04 * vigour
     rotation = turn_y(heading + yaw) * turn_z(list_angle) * turn_x(lean)
-    return _Pelvis(xz, rotation, list_angle)
+    return _Pelvis(xz, rotation, yaw, list_angle)
 
 
 def _pelvis_height(
@@ -106,7 +111,7 @@ def _pelvis_height(
     reach = np.full(len(samples), np.inf)
     for side in (0, 1):
         thigh, shin = _leg_bones(joints_rest, side)
-        hip = pelvis.rotation.apply(joints_rest[1 + side] - joints_rest[0])
+        hip = pelvis.rotation.apply(joints_rest[_HIPS[side]] - joints_rest[0])
         ankle = track_foot(path, script, feet, side, samples).ankle
         away = ankle[:, [0, 2]] - pelvis.xz - hip[:, [0, 2]]
         drop = (_REACH * np.linalg.norm(thigh + shin)) ** 2 - np.sum(away**2, axis=1)
@@ -116,7 +121,7 @@ def _pelvis_height(
 
 
 def _leg_bones(joints_rest: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
-    hip, knee, ankle = joints_rest[1 + side], joints_rest[4 + side], joints_rest[7 + side]
+    hip, knee, ankle = joints_rest[[_HIPS[side], _KNEES[side], _ANKLES[side]]]
     return knee - hip, ankle - knee
 
 
@@ -125,7 +130,7 @@ def _leg_rotations(
 ) -> dict[str, Rotation]:
     """Two-bone inverse kinematics, exact: the knee is a hinge about the rest pose's x axis."""
     thigh, shin = _leg_bones(joints_rest, side)
-    reach = track.ankle - root - pelvis.apply(joints_rest[1 + side] - joints_rest[0])
+    reach = track.ankle - root - pelvis.apply(joints_rest[_HIPS[side]] - joints_rest[0])
     # |thigh + Rx(knee) shin| = |reach|, of which only the y and z parts turn
     wanted = (np.sum(reach**2, axis=1) - thigh @ thigh - shin @ shin) / 2 - thigh[0] * shin[0]
     cosine, sine = thigh[1:] @ shin[1:], thigh[2] * shin[1] - thigh[1] * shin[2]
@@ -156,9 +161,9 @@ def _axes(z: np.ndarray, x: np.ndarray) -> np.ndarray:
 def _torso_rotations(path: FloorPath, script: Script, pelvis: _Pelvis, t: np.ndarray) -> dict[str, Rotation]:
     """The chest turns against the pelvis; the head stays level and looks where the path will lead."""
     q, vigour = _step_angle(script, t), _vigour(path, t)
-    pelvis_yaw, chest_yaw = -0.09 * vigour * np.cos(q), 0.07 * vigour * np.cos(q)
+    chest_yaw = 0.07 * vigour * np.cos(q)
     breath = 0.006 * np.sin(2 * np.pi * t / 3.7)
-    twist = (chest_yaw - pelvis_yaw) / 3
+    twist = (chest_yaw - pelvis.yaw) / 3
     spine = turn_y(twist) * turn_z(-pelvis.list_angle / 3) * turn_x(0.015 + breath)
     ahead = np.clip(path.heading_at(t + _LOOK_AHEAD) - path.heading_at(t), -0.9, 0.9)
     idle = 0.10 * np.sin(2 * np.pi * t / 5.3 + 2 * np.pi * script.step_phase)

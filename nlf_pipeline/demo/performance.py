@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nlf_pipeline.body_models import joint_index
 from nlf_pipeline.demo.cast import Role
 from nlf_pipeline.demo.clothes import dress
 from nlf_pipeline.demo.motion import Motion, animate
@@ -12,6 +13,7 @@ from nlf_pipeline.demo.skins import SkinnedMesh
 
 _DETAILS_SD = 0.5
 """Standard deviation of the betas that a role leaves open."""
+_HEEL_RADIUS = 0.03
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,8 @@ class Performance:
         """(frames, 4, 3) heel and ball of the left and the right foot, metres."""
         feet, root = self.body.feet, self.body.joints[0]
         points = []
-        for side in (0, 1):
-            ankle = 7 + side
-            for z in (feet.heel_z[side] + 0.03, feet.toes[side, 2]):
+        for side, ankle in enumerate((joint_index("left_ankle"), joint_index("right_ankle"))):
+            for z in (feet.heel_z[side] + _HEEL_RADIUS, feet.toes[side, 2]):
                 rest = root + [feet.toes[side, 0], feet.sole_y[side], z]
                 points.append(self.bones[:, ankle, :, :3] @ rest + self.bones[:, ankle, :, 3])
         return np.stack(points, axis=1)
