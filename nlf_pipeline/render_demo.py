@@ -1,6 +1,7 @@
 """Stage: render the demo clip, three clothed people in a yard, with its exact truth."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rlemasklib import RLEMask
@@ -11,6 +12,10 @@ from nlf_pipeline.geometry import focal_from_fov, look_at, pinhole_matrix
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.progress import progress
 from nlf_pipeline.video import writing_video
+
+if TYPE_CHECKING:
+    from nlf_pipeline.demo.performance import Performance
+    from nlf_pipeline.demo.scene import Camera
 
 _FOV_DEG = 62.0
 _CAMERA_HEIGHT = 1.6
@@ -50,7 +55,7 @@ def render_demo(
     from nlf_pipeline.demo.cast import CAST
     from nlf_pipeline.demo.people import BaseMesh
     from nlf_pipeline.demo.performance import perform
-    from nlf_pipeline.demo.scene import Camera, DemoScene
+    from nlf_pipeline.demo.scene import Camera
 
     _check(n_frames, fps, (width_px, height_px))
     size_px = (width_px, height_px)
@@ -58,24 +63,8 @@ def render_demo(
     base, times = BaseMesh.load(body), np.arange(n_frames) / fps
     performances = [perform(role, base, times, n_frames / fps, rng) for role in CAST]
     camera = Camera(_place_camera(), pinhole_matrix(focal_from_fov(_FOV_DEG, size_px), size_px))
+    tracks = _draw(performances, camera, size_px, fps, out)
 
-    scene = DemoScene(size_px, [performance.mesh for performance in performances])
-    bones = np.stack([performance.bones for performance in performances], axis=1)
-    soles = np.stack([performance.soles for performance in performances], axis=1)
-    masks: list[list[RLEMask | None]] = [[] for _ in performances]
-    try:
-        with writing_video(out, fps, crf=_CRF) as video:
-            for frame in progress(range(n_frames), n_frames, "render_demo"):
-                picture = scene.draw(camera, bones[frame], soles[frame])
-                video.append_data(picture.image)
-                for k, track in enumerate(masks):
-                    seen = picture.people == k + 1
-                    track.append(RLEMask.from_array(seen) if seen.any() else None)
-    finally:
-        scene.release()
-
-    person_ids = tuple(range(1, len(performances) + 1))
-    tracks = MaskTracks(size_px, fps, n_frames, person_ids, tuple(tuple(track) for track in masks))
     tracks.save(truth / "masks.json")
     Cameras(
         T_world_cam=np.tile(camera.T_world_cam, (n_frames, 1, 1)),
@@ -83,9 +72,37 @@ def render_demo(
         distortion=np.zeros(0),
         size_px=np.array(size_px),
     ).save(truth / "world_cameras.npz")
-    Bodies(
-        person_ids=np.array(person_ids),
-        fps=fps,
+    _true_bodies(performances, tracks).save(truth / "bodies.npz")
+
+
+def _draw(
+    performances: "list[Performance]", camera: "Camera", size_px: tuple[int, int], fps: float, out: Path
+) -> MaskTracks:
+    """Write the clip; returns who was seen where."""
+    from nlf_pipeline.demo.scene import DemoScene
+
+    scene = DemoScene(size_px, [performance.mesh for performance in performances])
+    bones = np.stack([performance.bones for performance in performances], axis=1)
+    soles = np.stack([performance.soles for performance in performances], axis=1)
+    masks: list[list[RLEMask | None]] = [[] for _ in performances]
+    try:
+        with writing_video(out, fps, crf=_CRF) as video:
+            for frame in progress(range(len(bones)), len(bones), "render_demo"):
+                picture = scene.draw(camera, bones[frame], soles[frame])
+                video.append_data(picture.image)
+                for k, track in enumerate(masks):
+                    seen = picture.people == k + 1
+                    track.append(RLEMask.from_array(seen) if seen.any() else None)
+    finally:
+        scene.release()
+    person_ids = tuple(range(1, len(performances) + 1))
+    return MaskTracks(size_px, fps, len(bones), person_ids, tuple(tuple(track) for track in masks))
+
+
+def _true_bodies(performances: "list[Performance]", tracks: MaskTracks) -> Bodies:
+    return Bodies(
+        person_ids=np.array(tracks.person_ids),
+        fps=tracks.fps,
         body_model="open",
         pose_rotvecs=np.stack([performance.motion.pose_rotvecs for performance in performances]),
         betas=np.stack([performance.body.betas for performance in performances]),
@@ -94,7 +111,7 @@ def render_demo(
         visible=tracks.visible,
         filled=np.zeros_like(tracks.visible),
         foot_contacts=np.stack([performance.motion.foot_contacts for performance in performances]),
-    ).save(truth / "bodies.npz")
+    )
 
 
 def _place_camera() -> np.ndarray:
