@@ -20,10 +20,10 @@ class PeopleMasker(Protocol):
         ...
 
 
-def make_people_masker(name: SemanticsName) -> PeopleMasker:
-    """The backend called `name`."""
+def make_people_masker(name: SemanticsName, dilation: float = 0.02) -> PeopleMasker:
+    """The backend called `name`, marking `dilation` times the picture's width around people as well."""
     match name:
         case "union":
             from nlf_pipeline.semantics.union import UnionPeopleMasker
 
-            return UnionPeopleMasker()
+            return UnionPeopleMasker(dilation)

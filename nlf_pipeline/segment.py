@@ -1,0 +1,63 @@
+"""Find people, follow them through the clip, and mark their pixels."""
+
+import logging
+from pathlib import Path
+
+from nlf_pipeline.artefacts import VideoFacts
+from nlf_pipeline.errors import UserError
+from nlf_pipeline.segmenters import PeopleChoice, SegmenterName, make_segmenter
+from nlf_pipeline.video import read_frames
+
+log = logging.getLogger(__name__)
+
+
+def segment(
+    *,
+    video: Path,
+    video_facts: Path,
+    out: Path,
+    bystanders_out: Path,
+    segmenter: SegmenterName = "blazepose",
+    max_persons: int = 6,
+    select_points: tuple[tuple[float, float], ...] = (),
+    seg_init_time: float | None = None,
+) -> None:
+    """Find people, follow them through the clip, and mark their pixels.
+
+    Nobody is known again after a cut: there everybody gets a new row.
+
+    Args:
+        video: clip.mp4.
+        video_facts: video.json.
+        out: masks.json, the people to follow, the most prominent first.
+        bystanders_out: masks of everybody else who was seen; the camera must not rely on them either.
+        segmenter: backend.
+        max_persons: how many people to follow at most in each shot, 1 or more.
+        select_points: follow the people at these pixels (x y) instead, as many as there are.
+        seg_init_time: when select_points holds, seconds; the middle of the clip unless given.
+
+    Raises:
+        UserError: if max_persons or seg_init_time is out of range, or a select_point lies on nobody.
+    """
+    facts = VideoFacts.load(video_facts)
+    if max_persons < 1:
+        raise UserError(f"max_persons is {max_persons}; it must be 1 or more.")
+    choice = PeopleChoice(max_persons, select_points, _select_frame(facts, seg_init_time))
+    people = make_segmenter(segmenter).segment(read_frames(video), facts, choice)
+    if not people.followed.person_ids:
+        log.warning("%s: no person was found; all later results will be empty.", facts.video_id)
+    for person_id, seen in zip(people.followed.person_ids, people.followed.visible.sum(axis=1), strict=True):
+        log.info("person %d: seen in %d of %d frames", person_id, seen, facts.n_frames)
+    people.followed.save(out)
+    people.bystanders.save(bystanders_out)
+
+
+def _select_frame(facts: VideoFacts, seconds: float | None) -> int:
+    """The frame shown at `seconds`."""
+    if seconds is None:
+        return facts.n_frames // 2
+    if not 0 <= seconds <= facts.n_frames / facts.fps:
+        raise UserError(
+            f"seg_init_time is {seconds:g} s, but the clip runs from 0 to {facts.n_frames / facts.fps:.2f} s."
+        )
+    return min(int(seconds * facts.fps), facts.n_frames - 1)

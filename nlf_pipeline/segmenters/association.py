@@ -1,0 +1,196 @@
+"""Keeping people apart over time: motion, likeness of poses, matching and linking. Numbers in, numbers out.
+
+Motion is a constant-velocity Kalman filter on the body circle's centre and the logarithm of its
+radius, which stands for depth (Kalman 1960). Likeness of poses is COCO's object keypoint
+similarity. Tracklets are linked into identities by one minimum-cost assignment per shot, as in
+Huang et al., Robust object tracking by hierarchical association of detection responses, 2008.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from scipy.sparse.csgraph import connected_components
+
+_MEASUREMENT_STD = np.array([0.02, 0.02, 0.03])  # centre in radii, log radius: jitter of the landmark model
+_SPEED_CHANGE_STD = np.array([1.8, 1.8, 0.6])  # radii / s and 1 / s, over one second: walking off, or turning back
+_START_SPEED_STD = np.array([1.0, 1.0, 0.4])  # radii / s, 1 / s
+_LANDMARK_SPREAD = 0.1  # of the radius: like COCO's keypoint constants for hips and shoulders
+_FORBIDDEN = 1e6
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Where a body circle is and how it moves: Gaussian over (x, y, log radius), independent axes."""
+
+    mean: np.ndarray
+    """(3, 2) value and its change per second; pixels and log pixels."""
+    covariance: np.ndarray
+    """(3, 2, 2)."""
+
+    @property
+    def centre_px(self) -> np.ndarray:
+        """(2,) expected centre."""
+        return self.mean[:2, 0]
+
+    @property
+    def radius_px(self) -> float:
+        """Expected radius."""
+        return float(np.exp(self.mean[2, 0]))
+
+    @property
+    def centre_std_px(self) -> float:
+        """Standard deviation of the centre along an axis."""
+        return float(np.sqrt(self.covariance[0, 0, 0]))
+
+
+def start_motion(centre_px: np.ndarray, radius_px: float) -> Motion:
+    """A circle at rest, its speed unknown."""
+    scale = np.array([radius_px, radius_px, 1.0])
+    mean = np.zeros((3, 2))
+    mean[:, 0] = (*centre_px, np.log(radius_px))
+    covariance = np.zeros((3, 2, 2))
+    covariance[:, 0, 0] = (_MEASUREMENT_STD * scale) ** 2
+    covariance[:, 1, 1] = (_START_SPEED_STD * scale) ** 2
+    return Motion(mean, covariance)
+
+
+def predict_motion(motion: Motion, seconds: float) -> Motion:
+    """The same circle `seconds` later (or earlier) at constant velocity, with white noise as acceleration."""
+    F = np.array([[1.0, seconds], [0.0, 1.0]])
+    s = abs(seconds)
+    noise = np.array([[s**3 / 3, s * seconds / 2], [s * seconds / 2, s]])
+    density = (_SPEED_CHANGE_STD * np.array([motion.radius_px, motion.radius_px, 1.0])) ** 2
+    return Motion(motion.mean @ F.T, F @ motion.covariance @ F.T + density[:, None, None] * noise)
+
+
+def update_motion(motion: Motion, centre_px: np.ndarray, radius_px: float) -> Motion:
+    """Correct a prediction by an observed circle."""
+    observed = np.array([*centre_px, np.log(radius_px)])
+    scale = np.array([radius_px, radius_px, 1.0])
+    variance = motion.covariance[:, 0, 0] + (_MEASUREMENT_STD * scale) ** 2
+    gain = motion.covariance[:, :, 0] / variance[:, None]
+    mean = motion.mean + gain * (observed - motion.mean[:, 0])[:, None]
+    return Motion(mean, motion.covariance - gain[:, :, None] * motion.covariance[:, None, 0, :])
+
+
+def landmark_similarity(a_px: np.ndarray, b_px: np.ndarray, radius_px: float) -> float:
+    """Object keypoint similarity of two poses (COCO), in [0, 1].
+
+    Args:
+        a_px: (landmarks, 2).
+        b_px: (landmarks, 2).
+        radius_px: size of the body.
+    """
+    squared = np.sum((a_px - b_px) ** 2, axis=-1)
+    return float(np.mean(np.exp(-squared / (2 * (_LANDMARK_SPREAD * radius_px) ** 2))))
+
+
+def overlap_groups(boxes_px: np.ndarray) -> list[list[int]]:
+    """Indices of boxes that touch, directly or through others.
+
+    Args:
+        boxes_px: (boxes, 4) left, top, right, bottom.
+    """
+    if len(boxes_px) == 0:
+        return []
+    low = np.maximum(boxes_px[:, None, :2], boxes_px[None, :, :2])
+    high = np.minimum(boxes_px[:, None, 2:], boxes_px[None, :, 2:])
+    n_groups, labels = connected_components(np.all(high > low, axis=-1), directed=False)
+    return [np.flatnonzero(labels == group).tolist() for group in range(n_groups)]
+
+
+def match(costs: np.ndarray, limit: float) -> list[tuple[int, int]]:
+    """The one-to-one pairs of least total cost, none dearer than `limit` (Hungarian algorithm).
+
+    Leaving a row and a column alone costs `limit`, so a cheap pair is never given up for more pairs.
+
+    Args:
+        costs: (rows, columns); not finite where a pair is impossible.
+        limit: what a pair may cost.
+    """
+    gains = np.where(np.isfinite(costs) & (costs <= limit), costs - limit, 0.0)
+    rows, columns = linear_sum_assignment(gains)
+    return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if gains[i, j] < 0]
+
+
+@dataclass(frozen=True)
+class TrackletEnds:
+    """What is needed to link a stretch of one person's frames to the next stretch."""
+
+    first_frame: int
+    last_frame: int
+    first: Motion
+    """At the first frame, estimated from the frames after it."""
+    last: Motion
+    """At the last frame, estimated from the frames before it."""
+
+
+@dataclass(frozen=True)
+class LinkCosts:
+    """How dear a link between two tracklets is; 1 is the price of leaving an end open."""
+
+    appearance: float = 1.6
+    """Per unit of appearance distance."""
+    motion: float = 0.1
+    """Per standard deviation of the jump, up to `motion_cap`."""
+    motion_cap: float = 0.5
+    gap: float = 0.02
+    """Per second."""
+    longest_gap_s: float = 10.0
+
+
+def link_cost(before: TrackletEnds, after: TrackletEnds, appearance: float, fps: float, costs: LinkCosts) -> float:
+    """Cost of `after` being the same person as `before`; infinite if it cannot be.
+
+    Args:
+        before: the earlier tracklet.
+        after: the later one.
+        appearance: distance of their appearances, in [0, 1].
+        fps: frames per second.
+        costs: the prices.
+    """
+    seconds = (after.first_frame - before.last_frame) / fps
+    if seconds <= 0 or seconds > costs.longest_gap_s:
+        return np.inf
+    jumps = [
+        _jump(predict_motion(before.last, seconds), after.first),
+        _jump(predict_motion(after.first, -seconds), before.last),
+    ]
+    return costs.appearance * appearance + min(costs.motion * min(jumps), costs.motion_cap) + costs.gap * seconds
+
+
+def _jump(predicted: Motion, observed: Motion) -> float:
+    """Distance between two circles, in standard deviations of the prediction (root mean square over axes)."""
+    variance = np.abs(predicted.covariance[:, 0, 0]) + observed.covariance[:, 0, 0]
+    return float(np.sqrt(np.mean((predicted.mean[:, 0] - observed.mean[:, 0]) ** 2 / variance)))
+
+
+def link_tracklets(costs: np.ndarray) -> list[list[int]]:
+    """Chains of tracklets that are one person each.
+
+    Args:
+        costs: (tracklets, tracklets) cost of column following row; infinite where impossible. An open
+            end costs 1. Columns follow rows in time, so chains have no loops.
+
+    Returns:
+        Indices in time order, one list per person; every tracklet is in exactly one.
+    """
+    following = dict(match(costs, limit=1.0))
+    starts = sorted(set(range(len(costs))) - set(following.values()))
+    chains = []
+    for start in starts:
+        chain = [start]
+        while chain[-1] in following:
+            chain.append(following[chain[-1]])
+        chains.append(chain)
+    return chains
+
+
+def inconsistent_frames(appearance_distances: Sequence[float], limit: float) -> list[int]:
+    """Positions of local maxima above `limit`: where what was seen before differs from what came after."""
+    d = np.asarray(appearance_distances, dtype=np.float64)
+    padded = np.concatenate([[-np.inf], d, [-np.inf]])
+    peaks = (d > limit) & (d >= padded[:-2]) & (d > padded[2:])
+    return np.flatnonzero(peaks).tolist()

@@ -1,0 +1,229 @@
+"""Following everybody through one shot, frame by frame, cautiously: who is lost for a while starts a new tracklet."""
+
+import dataclasses
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from nlf_pipeline.blazepose import BodyCircle, Detection
+from nlf_pipeline.segmenters.appearance import parts_distance
+from nlf_pipeline.segmenters.association import match, overlap_groups
+from nlf_pipeline.segmenters.following import (
+    Seen,
+    follow_group,
+    is_duplicate,
+    is_expected,
+    is_person,
+    look,
+)
+from nlf_pipeline.segmenters.observation import Cover, Observation, observe
+from nlf_pipeline.segmenters.people_detection import Tile, is_same_place, search_tiles, suppress_duplicates, tile_about
+from nlf_pipeline.segmenters.tracked_person import USUAL_AREA_RADII2, TrackedPerson
+from nlf_pipeline.segmenters.tracklets import Sighting, Tracklet
+from nlf_pipeline.segmenters.workers import Models, Workers
+
+_SEARCH_S = 1 / 3  # between searches of the whole frame
+_SEARCH_MISSING_S = 0.1  # between searches about places where somebody should be
+_ANY_SIZE_EVERY = 3  # every so many searches look for people of any size
+_LOST_S = 1.0  # after this long unseen nobody is expected any more
+_SPLIT_S = 0.25  # who was unseen for longer is a new tracklet, to be linked with hindsight
+_RETURN_COST = 0.7  # looks distance and jump together
+_JUMP_COST = 0.1  # per standard deviation
+
+Found = tuple[TrackedPerson, Seen]
+
+
+@dataclass(frozen=True)
+class _RecentFrame:
+    """A frame kept for a while, so that people found late can be followed back to where they came from."""
+
+    frame: int
+    image: np.ndarray
+    people: list[Observation]
+
+
+class PeopleTracker:
+    """Follows people through the frames of one shot."""
+
+    def __init__(
+        self, workers: Workers, size_px: tuple[int, int], fps: float, mask_size_px: tuple[int, int]
+    ) -> None:
+        """Start with nobody.
+
+        Args:
+            workers: threads with models.
+            size_px: (width, height) of the frames.
+            fps: frames per second.
+            mask_size_px: (width, height) of the masks to make.
+        """
+        self._workers, self._size_px, self._fps, self._mask_size_px = workers, size_px, fps, mask_size_px
+        self._search_every = max(1, round(_SEARCH_S * fps))
+        self._search_missing_every = max(1, round(_SEARCH_MISSING_S * fps))
+        self._recent: deque[_RecentFrame] = deque(maxlen=self._search_every)
+        self._people: list[TrackedPerson] = []
+        self._finished: list[Tracklet] = []
+        self._steps = 0
+
+    def step(self, frame: int, image: np.ndarray) -> None:
+        """Look at the next frame: (height, width, 3) uint8 RGB."""
+        found = self._follow(frame, image)
+        missing = [person for person in self._people if all(person is not other for other, _ in found)]
+        newcomers = self._newcomers(frame, image, [seen.observation for _, seen in found], missing)
+        returned = self._returned(frame, newcomers, missing)
+        started = []
+        for seen, person in zip(newcomers, returned, strict=True):
+            if person is None:
+                person = TrackedPerson.start(frame, seen)  # noqa: PLW2901
+                self._people.append(person)
+            found.append((person, seen))
+        for person, seen in found:
+            if frame - person.frame > _SPLIT_S * self._fps or person.is_elsewhere(frame, self._fps, seen):
+                self._close(person)
+                person.restart(frame, seen)
+            if not person.sightings:
+                started.append(person)
+        self._record(frame, found, missing)
+        people = [seen.observation for _, seen in found]
+        for person in started:
+            self._trace_back(person)
+        self._recent.append(_RecentFrame(frame, image, people))
+        self._drop_lost(frame)
+        self._steps += 1
+
+    def finish(self) -> list[Tracklet]:
+        """Everybody's tracklets."""
+        for person in self._people:
+            self._close(person)
+        self._people = []
+        return self._finished
+
+    def _follow(self, frame: int, image: np.ndarray) -> list[Found]:
+        """Look for everybody where he is expected."""
+        expected = [person.expect(frame, self._fps) for person in self._people]
+        boxes_px = np.array([person.pose.box_px for person in expected]).reshape(-1, 4)
+        groups = sorted(overlap_groups(boxes_px), key=len, reverse=True)
+
+        def follow(models: Models, group: list[int]) -> list[Found]:
+            found = follow_group(models.landmarker, image, [expected[i] for i in group])
+            return [(self._people[group[i]], seen) for i, seen in found]
+
+        return [pair for pairs in self._workers.map(follow, groups) for pair in pairs]
+
+    def _tiles(self, frame: int, missing: Sequence[TrackedPerson]) -> list[Tile]:
+        """Where to run the detector in this frame."""
+        if self._steps % self._search_every == 0:
+            heights = [person.pose.height_px for person in self._people]
+            any_size = (self._steps // self._search_every) % _ANY_SIZE_EVERY == 0 or not heights
+            return search_tiles(self._size_px, None if any_size else min(heights))
+        if self._steps % self._search_missing_every == 0:
+            poses = [person.expect(frame, self._fps).pose for person in missing]
+            return [tile_about(pose.circle.centre_px, pose.height_px, self._size_px) for pose in poses]
+        return []
+
+    def _newcomers(
+        self, frame: int, image: np.ndarray, known: list[Observation], missing: Sequence[TrackedPerson]
+    ) -> list[Seen]:
+        """People whom the detector finds and who are not among the `known` people in this frame."""
+        detected = self._workers.map(
+            lambda models, tile: models.detector.detect(tile.cut(image), (tile.left, tile.top)),
+            self._tiles(frame, missing),
+        )
+        fresh = [
+            detection
+            for detection in suppress_duplicates([detection for tile in detected for detection in tile])
+            if not any(is_same_place(detection.circle, person.circle) for person in known)
+        ]
+        covers: list[Cover] = [(person.window, person.mask) for person in known]
+
+        newcomers: list[Seen] = []
+        for person in self._workers.map(partial(_examine, image, covers), fresh):
+            if person and is_person(person) and not any(is_duplicate(person, other) for other in known):
+                seen = look(image, person, covers, USUAL_AREA_RADII2)
+                visible = person.without(covers)
+                newcomers.append(dataclasses.replace(seen, observation=visible))
+                known.append(visible)
+                covers.append((visible.window, visible.mask))
+        return newcomers
+
+    def _returned(
+        self, frame: int, newcomers: Sequence[Seen], missing: Sequence[TrackedPerson]
+    ) -> list[TrackedPerson | None]:
+        """For each newcomer the missing person he is, or None."""
+        costs = np.full((len(newcomers), len(missing)), np.inf)
+        for j, person in enumerate(missing):
+            motion = person.expect(frame, self._fps).motion
+            for i, seen in enumerate(newcomers):
+                jump_px = np.linalg.norm(seen.observation.circle.centre_px - motion.centre_px)
+                jump_cost = _JUMP_COST * jump_px / motion.centre_std_px
+                costs[i, j] = parts_distance(seen.looks.parts, person.looks.parts) + jump_cost
+        back = dict(match(costs, _RETURN_COST))
+        return [missing[back[i]] if i in back else None for i in range(len(newcomers))]
+
+    def _record(self, frame: int, found: Sequence[Found], missing: Sequence[TrackedPerson]) -> None:
+        """Remember who was seen."""
+        extents = [seen.observation.extent for _, seen in found]
+        extents += [person.expect(frame, self._fps).pose.extent for person in missing if person.frame < frame]
+        for person, seen in found:
+            sighting = self._sighting(frame, seen, person.area_radii2)
+            alone = sum(seen.observation.extent.intersects(extent) for extent in extents) == 1
+            person.meet(frame, self._fps, seen, sighting, alone)
+
+    def _sighting(self, frame: int, seen: Seen, area_radii2: float) -> Sighting:
+        circle = seen.observation.circle
+        return Sighting(
+            frame=frame,
+            centre_px=circle.centre_px,
+            radius_px=circle.radius_px,
+            mask=seen.observation.full_mask(self._size_px, self._mask_size_px),
+            appearance=seen.looks.parts.astype(np.float16),
+            visible_part=seen.observation.area_px / (area_radii2 * circle.radius_px**2),
+        )
+
+    def _trace_back(self, person: TrackedPerson) -> None:
+        """Follow somebody back through the frames before he was found, and put those sightings first."""
+        if not person.sightings:
+            return
+        past = dataclasses.replace(person, sightings=[])
+        for recent in reversed(self._recent):
+            expected = past.expect(recent.frame, self._fps)
+            covers: list[Cover] = [(other.window, other.mask) for other in recent.people]
+            observation = self._workers.run(partial(_observe, recent.image, covers), expected.pose.circle)
+            seen = observation and look(recent.image, observation, covers, past.area_radii2)
+            if not seen or not is_expected(expected, seen, rivals=()):
+                break
+            seen = dataclasses.replace(seen, observation=seen.observation.without(covers))
+            sighting = self._sighting(recent.frame, seen, past.area_radii2)
+            past.meet(recent.frame, self._fps, seen, sighting, alone=False)
+            recent.people.append(seen.observation)
+        person.sightings[:0] = past.sightings[::-1]
+
+    def _close(self, person: TrackedPerson) -> None:
+        """End the tracklet; the person may go on with a new one."""
+        if person.sightings:
+            self._finished.append(tuple(person.sightings))
+            person.sightings = []
+
+    def _drop_lost(self, frame: int) -> None:
+        """Expect nobody any more who was not seen for long or has walked out of the picture."""
+        kept = []
+        for person in self._people:
+            centre_px = person.expect(frame + 1, self._fps).motion.centre_px
+            inside = np.all((centre_px >= -0.5) & (centre_px < self._size_px))
+            if person.frame == frame or (inside and frame - person.frame < _LOST_S * self._fps):
+                kept.append(person)
+            else:
+                self._close(person)
+        self._people = kept
+
+
+def _observe(image: np.ndarray, covers: Sequence[Cover], models: Models, circle: BodyCircle) -> Observation | None:
+    return observe(models.landmarker, image, circle, covers)
+
+
+def _examine(image: np.ndarray, covers: Sequence[Cover], models: Models, detection: Detection) -> Observation | None:
+    """Observe a detected person twice, since a detection is coarser than landmarks."""
+    first = observe(models.landmarker, image, detection.circle, covers)
+    return first and observe(models.landmarker, image, first.circle, covers)
