@@ -9,13 +9,14 @@ _BYTES_PER_MB = 1e6
 
 
 def run_summary(video_ids: Iterable[str], results: Path = Path("results")) -> str:
-    """A few lines per video.
+    """A few lines per video that has its bodies; a run that was asked for less makes no bodies.
 
     Args:
         video_ids: the videos of this run.
         results: folder with one folder per video.
     """
-    return "\n".join(line for video_id in video_ids for line in _summary_lines(results / video_id))
+    folders = [results / video_id for video_id in video_ids]
+    return "\n".join(line for folder in folders if (folder / "bodies.npz").is_file() for line in _summary_lines(folder))
 
 
 def _summary_lines(folder: Path) -> Iterable[str]:

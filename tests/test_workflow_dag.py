@@ -205,6 +205,13 @@ def test_demo_is_rendered_and_evaluated_and_own_videos_are_not(tmp_path):
         assert shown in result.stdout
 
 
+def test_single_file_can_be_asked_for(tmp_path):
+    run = Run(tmp_path)
+    result = run.snakemake("resources/body_models/open/base_mesh.npz")
+    assert result.returncode == 0, result.stderr
+    assert (run.folder / "calls.log").read_text().split() == ["build-body"]
+
+
 def test_own_video_called_demo_is_left_alone(tmp_path):
     run = Run(tmp_path)
     run.add_video("demo.mp4")
