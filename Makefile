@@ -33,8 +33,9 @@ check: .venv/installed-dev
 
 install: .venv/installed
 
-bench: .venv/installed-dev
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+bench: demo .venv/installed-dev
+	$(BIN)/python benchmarks/stage_times.py demo
+	$(BIN)/python benchmarks/render_speed.py
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis *.egg-info
