@@ -16,6 +16,8 @@ _SAMPLE_FRAMES = 32
 """At least so many frames decide a person's shape, where there are so many; at most twice as many."""
 _CHUNK_FRAMES = 128
 _NEGLIGIBLE = 1e-3
+_SIZE_TRUST = 0.85
+"""How much of a frame's deviation from the usual size is made good; the rest is taken for error of measurement."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,8 @@ class PersonFit:
 def fit_people(source: Predictions, fitter: BodyFitter, beta_regularizer: float) -> list[PersonFit]:
     """Fit everybody, reading the predictions twice: for the shapes, then for the poses.
 
-    The size at which a person appears wavers together with the distance; every frame is scaled
-    about the camera to the person's median size, which leaves its picture as it is.
+    The size at which a person appears wavers together with the distance; frames are scaled about
+    the camera towards the person's median size, which leaves their picture as it is.
 
     Args:
         source: the predictions.
@@ -67,7 +69,8 @@ def fit_people(source: Predictions, fitter: BodyFitter, beta_regularizer: float)
     people = []
     for (betas, sample), track, size in zip(shapes, tracks, sizes, strict=True):
         usual = float(np.median(size[track.observed])) if track.observed.any() else 1.0
-        at_size = replace(track, root_cam=track.root_cam / size[:, None])
+        left = (size / usual) ** (1 - _SIZE_TRUST)
+        at_size = replace(track, root_cam=track.root_cam * left[:, None])
         people.append(PersonFit(at_size, betas, sample).resized(fitter, usual, beta_regularizer))
     return people
 

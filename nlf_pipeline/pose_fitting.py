@@ -54,9 +54,9 @@ class PoseFits:
     rotations: np.ndarray
     """(n, joints, 3, 3) global, frame of the points, float32."""
     root: np.ndarray
-    """(n, 3) root joint, metres, at the size of the points."""
+    """(n, 3) root joint once the points are scaled about the camera to the body's size, metres."""
     size: np.ndarray
-    """(n,) size of the points over the size of the fitted body."""
+    """(n,) size of the points over the size of the body."""
     residual: np.ndarray
     """(n,) weighted root mean square distance of points and body, metres."""
 
@@ -64,28 +64,43 @@ class PoseFits:
 def fit_poses(fitter: BodyFitter, points: BodyPoints, betas: np.ndarray) -> PoseFits:
     """Pose, place and apparent size of a body of known shape in every frame.
 
+    Size comes first, from parts posed independently: fitted all at once, a body of the wrong size
+    bends its limbs to make good a third of the difference.
+
     Args:
         fitter: of the body model whose vertices the points are.
         points: n frames.
         betas: (betas,).
     """
     vertices, joints, vertex_weights, joint_weights = points.tensors()
+    weights = torch.cat([vertex_weights, joint_weights], dim=1)
     shape = torch.as_tensor(betas, dtype=torch.float32).expand(len(vertices), -1)
-    with torch.inference_mode():
-        fits = fitter.fit_with_known_shape(
-            shape, vertices, joints, vertex_weights, joint_weights, num_iter=1, requested_keys=[]
-        )
+
+    def pose(adjust: bool) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        known = (shape, vertices, joints, vertex_weights, joint_weights)
+        fits = fitter.fit_with_known_shape(*known, num_iter=1, final_adjust_rots=adjust, requested_keys=[])
         posed = fitter.body_model(glob_rotmats=fits["orientations"], shape_betas=shape)
-        target = torch.cat([vertices, joints], dim=1)
-        body = torch.cat([posed["vertices"], posed["joints"]], dim=1)
-        weights = torch.cat([vertex_weights, joint_weights], dim=1)
-        weights = (weights / weights.sum(1, keepdim=True))[..., None]
-        target_mean, body_mean = (weights * target).sum(1), (weights * body).sum(1)
-        target, body = target - target_mean[:, None], body - body_mean[:, None]
-        size = (weights * target * body).sum((1, 2)) / (weights * body * body).sum((1, 2))
-        root = target_mean + size[:, None] * (posed["joints"][:, 0] - body_mean)
-        residual = (weights * (target - size[:, None, None] * body) ** 2).sum((1, 2)).sqrt()
-    return PoseFits(fits["orientations"].numpy(), root.numpy(), size.numpy(), residual.numpy())
+        body, target = torch.cat([posed["vertices"], posed["joints"]], 1), torch.cat([vertices, joints], 1)
+        size, root, residual = _align(body, target, weights, posed["joints"][:, 0])
+        return fits["orientations"], size, root, residual
+
+    with torch.inference_mode():
+        _, size, _, _ = pose(adjust=False)
+        vertices, joints = vertices / size[:, None, None], joints / size[:, None, None]
+        rotations, _, root, residual = pose(adjust=True)
+    return PoseFits(rotations.numpy(), root.numpy(), size.numpy(), residual.numpy())
+
+
+def _align(
+    body: torch.Tensor, target: torch.Tensor, weights: torch.Tensor, root: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Size of the target over the body's, where the body's root then lies, and the residual of moving it there."""
+    weights = (weights / weights.sum(1, keepdim=True))[..., None]
+    target_mean, body_mean = (weights * target).sum(1), (weights * body).sum(1)
+    target, body = target - target_mean[:, None], body - body_mean[:, None]
+    size = (weights * target * body).sum((1, 2)) / (weights * body * body).sum((1, 2))
+    residual = (weights * (target - size[:, None, None] * body) ** 2).sum((1, 2)).sqrt()
+    return size, target_mean + root - body_mean, residual
 
 
 def fit_shape(fitter: BodyFitter, sample: BodyPoints, beta_regularizer: float) -> tuple[np.ndarray, BodyPoints]:

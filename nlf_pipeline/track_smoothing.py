@@ -10,9 +10,8 @@ from nlf_pipeline.geometry import transform_points
 
 _DEPTH_PERIODS = 4.0
 """Distance from the camera is smoothed over so many times the period of everything else."""
-_ROTATION_FLOOR = 0.01
-_LATERAL_FLOOR = 0.003
-_DEPTH_FLOOR = 0.01
+_ROTATION_FLOOR, _LATERAL_FLOOR, _DEPTH_FLOOR = 0.05, 0.01, 0.05
+"""Quick true motion may leave residuals of this size, radians and metres: less is never an outlier."""
 _MEDIAN_S = 0.3
 _DEPTH_MEDIAN_S = 0.63
 _CONFIDENCE_RANGE = (0.02, 4.0)
