@@ -15,6 +15,8 @@ from nlf_pipeline.masks import MaskTracks
 
 log = logging.getLogger(__name__)
 _FEET = [joint_index("left_foot"), joint_index("right_foot")]
+_MIN_VISIBLE_SHARE = 0.25
+"""Of a person's usual area: with less in sight nobody is asked to find him."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,10 @@ def evaluate(*, bodies: Path, cameras: Path, ground: Path, masks: Path, truth: P
     found, true = Bodies.load(bodies), Bodies.load(truth / "bodies.npz")
     found_cameras, true_cameras = Cameras.load(cameras), Cameras.load(truth / "world_cameras.npz")
     T_true_found = true_cameras.T_world_cam[0] @ invert_rigid(found_cameras.T_world_cam[0])
-    overlap = mask_overlap(MaskTracks.load(truth / "masks.json"), MaskTracks.load(masks))
+    true_masks, found_masks = MaskTracks.load(truth / "masks.json"), MaskTracks.load(masks)
+    overlap = mask_overlap(true_masks, found_masks)
     measurements = [
-        *_identity_measurements(overlap, true, MaskTracks.load(masks).visible),
+        *_identity_measurements(overlap, enough_visible(true_masks), found_masks.visible),
         *_ground_measurements(Ground.load(ground), true, true_cameras.T_world_cam[0]),
         *_body_measurements(
             found, true, T_true_found, _assign(overlap), BodyMeshes(load_body_model(body, subset=True))
@@ -87,14 +90,22 @@ def mask_overlap(true: MaskTracks, found: MaskTracks) -> np.ndarray:
     return overlap
 
 
+def enough_visible(true: MaskTracks) -> np.ndarray:
+    """(people, frames) bool: at least a quarter of the person's median area over the clip is in sight."""
+    areas = np.array([[0 if mask is None else mask.area() for mask in track] for track in true.masks])
+    areas = areas.reshape(len(true.masks), true.n_frames)
+    usual = np.array([np.median(row[row > 0]) if (row > 0).any() else np.inf for row in areas])
+    return areas >= _MIN_VISIBLE_SHARE * usual[:, None]
+
+
 def _assign(overlap: np.ndarray) -> list[tuple[int, int]]:
     """(person, row) pairs: the one-to-one assignment with the greatest overlap over the whole clip."""
     total = overlap.sum(0)
     return [(int(k), int(row)) for k, row in zip(*linear_sum_assignment(-total), strict=True) if total[k, row] > 0]
 
 
-def _identity_measurements(overlap: np.ndarray, true: Bodies, shown: np.ndarray) -> list[Measurement]:
-    scores = metrics.identity_scores(overlap, true.visible[:, : len(overlap)], shown[:, : len(overlap)])
+def _identity_measurements(overlap: np.ndarray, present: np.ndarray, shown: np.ndarray) -> list[Measurement]:
+    scores = metrics.identity_scores(overlap, present[:, : len(overlap)], shown[:, : len(overlap)])
     return [
         Measurement("identity switches", scores.switches, "", "<= 0"),
         Measurement("detection recall", scores.recall, "", ">= 0.98"),

@@ -36,8 +36,9 @@ def render_demo(
 ) -> None:
     """Render people who walk, turn, wave and cross one another, and write what is exactly true of them.
 
-    The camera stands still. The truth is written as the workflow's own files: bodies.npz (body model 'open'),
-    world_cameras.npz and masks.json (what is visible of each person, clothes included).
+    The camera stands still, and the clip names its focal length in its metadata, as a phone's does. The truth is
+    written as the workflow's own files: bodies.npz (body model 'open'), world_cameras.npz and masks.json (what is
+    visible of each person, clothes included).
 
     Args:
         body: Folder of the open body, with base_mesh.npz.
@@ -55,6 +56,7 @@ def render_demo(
     from nlf_pipeline.demo.cast import CAST
     from nlf_pipeline.demo.people import BaseMesh
     from nlf_pipeline.demo.performance import perform
+    from nlf_pipeline.demo.phone_tags import tag_focal_length
     from nlf_pipeline.demo.scene import Camera
 
     _check(n_frames, fps, (width_px, height_px))
@@ -64,6 +66,7 @@ def render_demo(
     performances = [perform(role, base, times, n_frames / fps, rng) for role in CAST]
     camera = Camera(_place_camera(), pinhole_matrix(focal_from_fov(_FOV_DEG, size_px), size_px))
     tracks = _draw(performances, camera, size_px, fps, out)
+    tag_focal_length(out, camera.K[0, 0], max(size_px))
 
     tracks.save(truth / "masks.json")
     Cameras(

@@ -15,13 +15,15 @@ from nlf_pipeline.demo.cast import CAST
 from nlf_pipeline.demo.choreography import trace_path
 from nlf_pipeline.demo.people import BaseMesh, bone_transforms
 from nlf_pipeline.demo.performance import Performance, perform
+from nlf_pipeline.demo.phone_tags import tag_focal_length
 from nlf_pipeline.demo.scene import Camera, DemoScene
 from nlf_pipeline.demo.skins import Material, surface_mesh
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.geometry import invert_rigid, look_at, pinhole_matrix, project, transform_points
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.render_demo import render_demo
-from nlf_pipeline.video import read_frames
+from nlf_pipeline.video import read_frames, writing_video
+from nlf_pipeline.video_probe import probe_video
 
 FPS, SECONDS = 50.0, 8.0
 N_FRAMES, SIZE_PX = 24, (640, 360)
@@ -313,3 +315,15 @@ def test_bone_transforms_at_rest_are_a_translation():
     maps = bone_transforms(np.zeros((1, 24, 3)), joints_rest[:1] + [1.0, 2.0, 3.0], joints_rest)
     np.testing.assert_allclose(maps[0, :, :, :3], np.broadcast_to(np.eye(3), (24, 3, 3)), atol=1e-12)
     np.testing.assert_allclose(maps[0, :, :, 3], np.broadcast_to([1.0, 2.0, 3.0], (24, 3)), atol=1e-12)
+
+
+def test_the_clip_names_its_focal_length_as_a_phone_does(tmp_path: Path):
+    path = tmp_path / "clip.mp4"
+    frames = [np.full((64, 96, 3), 10 * k, np.uint8) for k in range(6)]
+    with writing_video(path, 25.0) as video:
+        for frame in frames:
+            video.append_data(frame)
+    before = list(read_frames(path))
+    tag_focal_length(path, focal_px=80.0, width_px=96)
+    np.testing.assert_array_equal(np.array(list(read_frames(path))), np.array(before))
+    assert probe_video(path).focal_px(96, 64) == pytest.approx(80.0)

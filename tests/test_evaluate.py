@@ -8,7 +8,7 @@ from rlemasklib import RLEMask
 
 from nlf_pipeline.artefacts import Bodies, Cameras, Ground
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
-from nlf_pipeline.evaluate import evaluate
+from nlf_pipeline.evaluate import enough_visible, evaluate
 from nlf_pipeline.geometry import invert_rigid, look_at, pinhole_matrix, rigid, transform_points
 from nlf_pipeline.masks import MaskTracks
 
@@ -140,3 +140,17 @@ def test_nobody_found_is_reported_not_crashed(tmp_path: Path, body_dir: Path):
     )
     rows = {row["name"]: row["value"] for row in json.loads((tmp_path / "evaluation.json").read_text())["measurements"]}
     assert (rows["detection recall"], rows["coverage"]) == (0, 0)
+
+
+def test_a_person_who_shows_less_than_a_quarter_is_not_asked_for():
+    image = np.zeros((40, 40), np.uint8)
+    masks = []
+    for width in (20, 20, 6, 4, 0):
+        image[:] = 0
+        image[:, :width] = 1
+        masks.append(RLEMask.from_array(image) if width else None)
+    tracks = MaskTracks((40, 40), 25.0, 5, (1,), (tuple(masks),))
+    np.testing.assert_array_equal(enough_visible(tracks), [[True, True, True, True, False]])
+    image[:, :2] = 1
+    tracks = MaskTracks((40, 40), 25.0, 5, (1,), ((*masks[:3], RLEMask.from_array(image), masks[0]),))
+    np.testing.assert_array_equal(enough_visible(tracks), [[True, True, True, False, True]])
