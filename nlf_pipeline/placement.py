@@ -2,7 +2,12 @@
 
 import numpy as np
 
+from nlf_pipeline.filtering import Filter, robust_smooth
+
 _REWEIGHTINGS = 4
+_DEPTH_PERIOD_S = 1.0
+_DEPTH_NOISE = 0.02  # relative
+_MIN_DEPTH = 0.3
 
 
 def solve_translation(points: np.ndarray, image: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -42,3 +47,20 @@ def place(points: np.ndarray, image: np.ndarray, weights: np.ndarray, sigma: flo
         across = (seen[..., :2] - image * seen[..., 2:]) / sigma
         t = solve_translation(points, image, weights / (1 + np.square(across).sum(-1)))
     return t
+
+
+def steady_depth(positions: np.ndarray, confidence: np.ndarray, hz: float) -> np.ndarray:
+    """Move positions along their viewing rays so that the depth of a track changes smoothly, robust to bursts.
+
+    Args:
+        positions: (n, 3) camera frame, metres.
+        confidence: (n,) in [0, 1].
+        hz: instants per second.
+
+    Returns:
+        (n, 3).
+    """
+    log_depth = np.log(positions[:, 2].clip(_MIN_DEPTH))
+    rule = Filter(period_frames=_DEPTH_PERIOD_S * hz, noise_floor=_DEPTH_NOISE)
+    smooth, _ = robust_smooth(log_depth[:, None], np.ones(len(positions), dtype=bool), confidence, rule)
+    return positions * np.exp(smooth - log_depth[:, None])

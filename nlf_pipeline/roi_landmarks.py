@@ -6,6 +6,7 @@ landmarks that do not lie on his mask are not believed.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from rlemasklib import RLEMask
@@ -27,6 +28,7 @@ _MIN_VISIBLE = 4
 _VISIBLE = 0.5
 _TOLERANCE = 0.06  # of the circle's radius: landmarks may lie so far off the mask
 _LYING = np.cos(np.deg2rad(60))
+_OFF_MASK_TRUST = 0.1  # factor on the visibility of landmarks off the mask: behind somebody, or wrong
 _NEUTRAL_GREY = 127
 _REFINEMENTS = 2
 
@@ -45,23 +47,25 @@ def circle_from_mask(mask: RLEMask) -> BodyCircle:
     return BodyCircle(centre_px, centre_px + up * _RADIUS_PER_DEVIATION * np.sqrt(max(variances[1], 1.0)))
 
 
+def on_mask(found: PoseLandmarks, mask: RLEMask) -> np.ndarray:
+    """(33,) bool: which landmarks lie on the mask or just beside it."""
+    angles = np.arange(8) * (np.pi / 4)
+    ring = np.concatenate([np.zeros((1, 2)), np.stack([np.cos(angles), np.sin(angles)], axis=1)])
+    probes = found.image_px[:, None] + ring * (_TOLERANCE * found.circle.radius_px)
+    left, top, width, height = (int(x) for x in mask.bbox())
+    inside = mask.crop(np.array([left, top, width, height])).to_array()
+    x, y = np.moveaxis(np.rint(probes).astype(int) - (left, top), -1, 0)
+    in_box = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    return (in_box & (inside[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)] > 0)).any(axis=1)
+
+
 def agreement(found: PoseLandmarks, mask: RLEMask) -> float:
     """Share of the visible shoulders, elbows, wrists, hips, knees and ankles that lie on the mask or beside it.
 
     Zero if hardly any are visible.
     """
     seen = found.visibility[_CORE] > _VISIBLE
-    if seen.sum() < _MIN_VISIBLE:
-        return 0.0
-    angles = np.arange(8) * (np.pi / 4)
-    ring = np.concatenate([np.zeros((1, 2)), np.stack([np.cos(angles), np.sin(angles)], axis=1)])
-    probes = found.image_px[_CORE][seen][:, None] + ring * (_TOLERANCE * found.circle.radius_px)
-    left, top, width, height = (int(x) for x in mask.bbox())
-    inside = mask.crop(np.array([left, top, width, height])).to_array()
-    x, y = np.moveaxis(np.rint(probes).astype(int) - (left, top), -1, 0)
-    on_picture = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    on_mask = on_picture & (inside[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)] > 0)
-    return float(on_mask.any(axis=1).mean())
+    return float(on_mask(found, mask)[_CORE][seen].mean()) if seen.sum() >= _MIN_VISIBLE else 0.0
 
 
 def find_in_region(
@@ -109,8 +113,12 @@ class PersonFollower:
                 found = find_in_region(landmarker, image, self._circle, mask, others)
             if found is None or agreement(found, mask) < _MIN_AGREEMENT:
                 found = _start_from_mask(landmarker, image, mask, others)
-        self._circle = None if found is None else found.circle
-        return found
+        if found is None or mask is None:
+            self._circle = None
+            return None
+        self._circle = found.circle
+        trust = np.where(on_mask(found, mask), 1.0, _OFF_MASK_TRUST)
+        return replace(found, visibility=found.visibility * trust)
 
 
 def _start_from_mask(

@@ -16,7 +16,7 @@ from nlf_pipeline.inverse_kinematics import landmark_rotations
 from nlf_pipeline.landmark_body import LandmarkBody, exp_map, pose_body, rotation_axis_parts
 from nlf_pipeline.landmark_tracks import LandmarkTrack
 from nlf_pipeline.landmarks import BLAZEPOSE_LANDMARK_NAMES, landmark_index
-from nlf_pipeline.placement import place
+from nlf_pipeline.placement import place, steady_depth
 from nlf_pipeline.pose_prior import PosePrior
 
 _SIGMAS = {
@@ -56,12 +56,14 @@ class SolveSettings:
     """Weight of the pose prior; above 1 because a track's landmarks err together."""
     shape: float = 2.0
     """Weight of the squared betas: nearly the mean body, since landmarks hardly show shape and never size."""
-    acceleration_sigma: float = 35.0
+    acceleration_sigma: float = 25.0
     """Usual acceleration of a body part, metres per second squared."""
     part_acceleration: float = 0.3
     """Weight of accelerations relative to the root."""
-    root_acceleration: float = 3.0
+    root_acceleration: float = 6.0
     """Weight of accelerations of the root."""
+    depth_acceleration: float = 60.0
+    """Further weight of its accelerations along the optical axis, where it is seen worst."""
 
 
 @dataclass(frozen=True)
@@ -130,14 +132,12 @@ def _descend(
     joints, landmarks = body.at_rest(torch.zeros(1, n_betas))
     R_start = _float(landmark_rotations(evidence.relative.double().numpy(), landmarks[0].double().numpy()))
     posed = pose_body(R_start, joints, landmarks)[1]
-    seen, weights = evidence.image.double().numpy(), evidence.weights.double().numpy()
-    root_start = place(posed.double().numpy(), seen, weights, _PLACING_SIGMA)
     turn = torch.zeros(*R_start.shape[:2], 3, requires_grad=True)
-    root = _float(root_start).requires_grad_(True)
+    ray = _to_ray(_float(_first_place(posed.double().numpy(), tracks, evidence))).requires_grad_(True)
     betas = torch.zeros(len(tracks), n_betas, requires_grad=True)
-    rates = [settings.learning_rate * factor for factor in (1.0, 0.4, 2.0)]
+    rates = [settings.learning_rate * factor for factor in (1.0, 0.1, 2.0)]
     optimiser = torch.optim.Adam(
-        [{"params": [values], "lr": rate} for values, rate in zip((turn, root, betas), rates, strict=True)]
+        [{"params": [values], "lr": rate} for values, rate in zip((turn, ray, betas), rates, strict=True)]
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, max_lr=rates, total_steps=settings.iterations, pct_start=0.15
@@ -148,6 +148,7 @@ def _descend(
         R = R_start @ exp_map(turn)
         joints, landmarks = (rest[evidence.owner] for rest in body.at_rest(betas))
         joints, landmarks = pose_body(R, joints, landmarks)
+        root = _from_ray(ray)
         energy = (
             _landmark_energy(landmarks, root, evidence, settings)
             + settings.prior * _prior_energy(R, R_mean, spread)
@@ -160,7 +161,27 @@ def _descend(
         schedule.step()
     with torch.no_grad():
         R = R_start @ exp_map(turn)
-    return R.numpy(), root.detach().numpy(), betas.detach()[evidence.owner].numpy()
+    return R.numpy(), _from_ray(ray.detach()).numpy(), betas.detach()[evidence.owner].numpy()
+
+
+def _first_place(posed: np.ndarray, tracks: Sequence[LandmarkTrack], evidence: _Evidence) -> np.ndarray:
+    """(n, 3) roots from which to start: where the landmarks are seen, at depths that change smoothly."""
+    weights = evidence.weights.double().numpy()
+    root = place(posed, evidence.image.double().numpy(), weights, _PLACING_SIGMA)
+    ends = np.cumsum([len(track.relative) for track in tracks])[:-1]
+    parts = zip(np.split(root, ends), np.split(weights.mean(axis=1), ends), tracks, strict=True)
+    return np.concatenate([steady_depth(part, confidence, track.hz) for part, confidence, track in parts])
+
+
+def _to_ray(position: torch.Tensor) -> torch.Tensor:
+    """(n, 3) x / z, y / z and log z: depth can then change without moving what is seen, which Adam needs."""
+    z = position[:, 2:].clamp_min(_MIN_DEPTH)
+    return torch.cat([position[:, :2] / z, z.log()], dim=1)
+
+
+def _from_ray(ray: torch.Tensor) -> torch.Tensor:
+    """Inverse of `_to_ray`."""
+    return torch.cat([ray[:, :2], torch.ones_like(ray[:, 2:])], dim=1) * ray[:, 2:].exp()
 
 
 def _gather(tracks: Sequence[LandmarkTrack], settings: SolveSettings) -> _Evidence:
@@ -225,8 +246,12 @@ def _motion_energy(
     def accelerations(x: torch.Tensor) -> torch.Tensor:
         return (x[2:] - 2 * x[1:-1] + x[:-2]) * evidence.per_acceleration
 
-    of_parts, of_root = accelerations(points).square().sum(), accelerations(root[:, None]).square().sum()
-    return settings.part_acceleration * of_parts + settings.root_acceleration * of_root
+    of_parts, of_root = accelerations(points).square(), accelerations(root[:, None]).square()
+    return (
+        settings.part_acceleration * of_parts.sum()
+        + settings.root_acceleration * of_root.sum()
+        + settings.depth_acceleration * of_root[..., 2].sum()
+    )
 
 
 def _float(values: np.ndarray) -> torch.Tensor:

@@ -174,6 +174,21 @@ def test_people_who_lie_are_tried_both_ways_up():
     assert found.visibility[0] == 0.95
 
 
+def test_landmarks_off_the_mask_count_as_hidden():
+    pixels = person_pixels((150, 120), 0)
+
+    def landmarker(image, circle):
+        found = find_colour(COLOURS[0])(image, circle)
+        assert found is not None
+        found.image_px[15] += (80, 0)
+        return found
+
+    found = PersonFollower().find(landmarker, picture(pixels), RLEMask.from_array(pixels), [])
+    assert found is not None
+    assert found.visibility[15] < 0.2
+    np.testing.assert_array_equal(np.delete(found.visibility, 15), 1)
+
+
 def test_nobody_is_found_without_a_mask():
     pixels = person_pixels((150, 120), 0)
     empty = RLEMask.from_array(np.zeros_like(pixels))

@@ -17,7 +17,7 @@ from nlf_pipeline.landmark_tracks import (
     spread_points,
     spread_rotations,
 )
-from nlf_pipeline.placement import place, solve_translation
+from nlf_pipeline.placement import place, solve_translation, steady_depth
 from nlf_pipeline.pose_prior import standing_prior
 from nlf_pipeline.track_solve import SolveSettings, solve_tracks
 from nlf_pipeline.windowed_solve import solve_windows, window_slices
@@ -66,6 +66,17 @@ def test_placing_shrugs_off_an_outlier():
     weights = np.ones((3, 12))
     robust, plain = place(points, image, weights, 0.1), solve_translation(points, image, weights)
     assert np.linalg.norm(robust - t, axis=-1).max() < 0.1 * np.linalg.norm(plain - t, axis=-1).min()
+
+
+def test_bursts_of_wrong_depth_are_levelled_along_the_ray():
+    depth = np.linspace(5, 6, 60)
+    right = np.stack([0.3 * depth, -0.1 * depth, depth], axis=-1)
+    wrong, confidence = right.copy(), np.ones(60)
+    wrong[30:33] *= 1.3
+    confidence[30:33] = 0.4
+    steady = steady_depth(wrong, confidence, 20.0)
+    np.testing.assert_allclose(steady[:, :2] / steady[:, 2:], right[:, :2] / right[:, 2:])
+    assert np.abs(steady[:, 2] - depth).max() < 0.1
 
 
 def test_clean_walk_comes_back(body):
