@@ -1,5 +1,6 @@
 """The plane under feet at rest: RANSAC for the consensus, then a fit that knows roughly where up is."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,6 +69,7 @@ def _axes(up: np.ndarray) -> np.ndarray:
 
 def _consensus(local: np.ndarray, threshold: float, seed: int) -> np.ndarray:
     """(n,) bool: the points of the plane with the most points on it, near level."""
+    from sklearn.exceptions import UndefinedMetricWarning
     from sklearn.linear_model import LinearRegression, RANSACRegressor
 
     if len(local) < _RANSAC_FROM:
@@ -81,6 +83,8 @@ def _consensus(local: np.ndarray, threshold: float, seed: int) -> np.ndarray:
         random_state=seed,
     )
     try:
-        return ransac.fit(local[:, :2], local[:, 2]).inlier_mask_
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UndefinedMetricWarning)  # of a draw with a single inlier
+            return ransac.fit(local[:, :2], local[:, 2]).inlier_mask_
     except ValueError:  # no draw gave a plane near level
         return np.abs(local[:, 2] - np.median(local[:, 2])) < 2 * threshold

@@ -26,7 +26,7 @@ def up_direction(rotations: np.ndarray, T_scene_cam: np.ndarray) -> np.ndarray:
         (3,) unit vector.
     """
     right, up = (_direction(T_scene_cam[:, :3, axis] * sign) for axis, sign in ((0, 1), (1, -1)))
-    trunks = rotations[:, list(_TRUNK), :, 1].mean(axis=1)
+    trunks = rotations[:, list(_TRUNK)][..., 1].mean(axis=1)
     trunks = trunks[trunks @ up > np.cos(_FARTHEST) * np.linalg.norm(trunks, axis=-1)]
     if not len(trunks):
         return up
