@@ -161,9 +161,11 @@ class Observation(Pose):
             hidden |= self.window.moved(cover, window)
         if not (hidden & self.mask).any():
             return self
-        visible = (self.mask & ~hidden).astype(np.uint8)
-        visible = cv2.morphologyEx(visible, cv2.MORPH_OPEN, _square(_RIM_RADII * self.circle.radius_px))
-        return replace(self, mask=without_specks(visible > 0))
+        visible = self.mask & ~hidden
+        rim_px = _RIM_RADII * self.circle.radius_px
+        thick = cv2.morphologyEx(visible.astype(np.uint8), cv2.MORPH_OPEN, _square(rim_px))
+        beside = cv2.dilate(hidden.astype(np.uint8), _square(2 * rim_px))
+        return replace(self, mask=without_specks(visible & ((thick > 0) | (beside == 0))))
 
     def without_mask(self) -> Pose:
         """Only the pose, which is all that is worth keeping."""

@@ -63,13 +63,14 @@ class TrackedPerson:
         self.motion, self.frame = start_motion(circle.centre_px, circle.radius_px), frame
 
     def meet(self, frame: int, fps: float, seen: Seen, sighting: Sighting, alone: bool) -> None:
-        """Learn from what was seen in `frame`; his looks only if he was `alone`, so that they stay his own."""
+        """Learn from what was seen in `frame`; his build and looks only if he was `alone`, so that they stay his own."""
         circle = seen.observation.circle
         motion = predict_motion(self.motion, (frame - self.frame) / fps)
         self.motion = update_motion(motion, circle.centre_px, circle.radius_px)
         self.pose, self.frame = seen.observation.without_mask(), frame
-        self.feet_radii += _FEET_LEARNING * (_feet_radii(self.pose) - self.feet_radii)
         self.sightings.append(sighting)
+        if alone:
+            self.feet_radii += _FEET_LEARNING * (_feet_radii(self.pose) - self.feet_radii)
         if alone and sighting.visible_part > _CLEAR:
             area = seen.observation.area_px / circle.radius_px**2
             self.looks = blend(self.looks, seen.looks, _LEARNING)

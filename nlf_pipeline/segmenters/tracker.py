@@ -194,6 +194,8 @@ class PeopleTracker:
             seen = observation and look(recent.image, observation, covers, past.area_radii2)
             if not seen or not is_expected(expected, seen, rivals=()):
                 break
+            if any(is_duplicate(seen.observation, other) for other in recent.people):
+                break
             seen = dataclasses.replace(seen, observation=seen.observation.without(covers))
             sighting = self._sighting(recent.frame, seen, past.area_radii2)
             past.meet(recent.frame, self._fps, seen, sighting, alone=False)
