@@ -31,3 +31,7 @@ onstart:
 
 onsuccess:
     print(run_summary(config["video_id"]))
+
+
+onerror:
+    print(failure_summary(LOGS, since=RUN_STARTED[-1]), file=sys.stderr)

@@ -38,33 +38,31 @@ STAGES = {
 _USAGE = "nlf-pipeline [--log FILE]"
 _THE_MACHINES_FAULT = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
 _INTERRUPTED = 130
+log = logging.getLogger("nlf_pipeline")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one stage; the exit status is 1 after an error and 2 after wrong options."""
     rest = list(sys.argv[1:] if arguments is None else arguments)
     log_path = _take_log_option(rest)
-    chosen = [name for name in rest[:1] if name in STAGES] or list(STAGES)
-    # Only the chosen stage is imported, which keeps help and start-up fast.
-    stages = {name: load_stage(name) for name in chosen}
-    show_our_lines(prefix=chosen[0] if len(chosen) == 1 else "nlf-pipeline")
     with contextlib.ExitStack() as stack:
         try:
+            show_our_lines(prefix=rest[0] if rest[:1] and rest[0] in STAGES else "nlf-pipeline")
             if log_path is not None:
                 die_with_parent()
                 stack.enter_context(writing_log(log_path))
-            tyro.extras.subcommand_cli_from_dict(stages, prog=_USAGE, args=rest)
-        except UserError as error:
-            logging.getLogger("nlf_pipeline").error("%s", error)
-            sys.exit(1)
+            _run(rest)
         except KeyboardInterrupt:
             sys.exit(_INTERRUPTED)
         except Exception as error:
-            if isinstance(error, OSError) and error.errno in _THE_MACHINES_FAULT:
-                logging.getLogger("nlf_pipeline").error("%s: %s", error.filename or "disk", error.strerror)
-                sys.exit(1)
-            _report_defect(error, log_path)
+            _report(error, log_path)
             sys.exit(1)
+
+
+def _run(arguments: list[str]) -> None:
+    # Only the chosen stage is imported, which keeps help and start-up fast.
+    chosen = [name for name in arguments[:1] if name in STAGES] or list(STAGES)
+    tyro.extras.subcommand_cli_from_dict({name: load_stage(name) for name in chosen}, prog=_USAGE, args=arguments)
 
 
 def _take_log_option(arguments: list[str]) -> Path | None:
@@ -84,13 +82,17 @@ def load_stage(name: str) -> Callable[..., None]:
     return getattr(importlib.import_module(f"nlf_pipeline.{module}"), module.rpartition(".")[2])
 
 
-def _report_defect(error: Exception, log_path: Path | None) -> None:
-    """The traceback goes to the log where there is one, one line to the terminal."""
-    if log_path is None:
+def _report(error: Exception, log_path: Path | None) -> None:
+    """One message on the terminal and in the log; the traceback of a defect goes to the log, where there is one."""
+    if isinstance(error, UserError):
+        log.error("%s", error)
+    elif isinstance(error, OSError) and error.errno in _THE_MACHINES_FAULT:
+        log.error("%s: %s", error.filename or "disk", error.strerror)
+    elif log_path is None:
         traceback.print_exception(error)
-        return
-    logging.getLogger().error("unexpected error", exc_info=error)
-    print(f"unexpected {type(error).__name__}: {error} (traceback in {log_path})", file=sys.stderr)
+    else:
+        logging.getLogger().error("traceback:", exc_info=error)
+        log.error("unexpected %s: %s (a defect; its traceback is in %s)", type(error).__name__, error, log_path)
 
 
 if __name__ == "__main__":

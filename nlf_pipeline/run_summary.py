@@ -1,11 +1,13 @@
-"""What a run has made, for people: the files, warnings, and the accuracy where there is truth."""
+"""What a run has made, for people: the files, warnings, the accuracy where there is truth; or what went wrong."""
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 _SHOWN = ("camera_view.mp4", "side_view.mp4", "bodies.npz", "world_cameras.npz", "evaluation.json")
 _BYTES_PER_MB = 1e6
+_ERROR_RECORD = re.compile(r"^\d{4}-\d\d-\d\d \S+ ERROR nlf_pipeline: (.*(?:\n(?!\d{4}-\d\d-\d\d ).*)*)", re.MULTILINE)
 
 
 def run_summary(video_ids: Iterable[str], results: Path = Path("results")) -> str:
@@ -17,6 +19,17 @@ def run_summary(video_ids: Iterable[str], results: Path = Path("results")) -> st
     """
     folders = [results / video_id for video_id in video_ids]
     return "\n".join(line for folder in folders if (folder / "bodies.npz").is_file() for line in _summary_lines(folder))
+
+
+def failure_summary(logs: Path, since: float) -> str:
+    """The last error in every log file that was written since a moment (seconds since the epoch), one per line."""
+    lines = []
+    for path in sorted(logs.glob("*/*.log")):
+        if path.stat().st_mtime >= since and (errors := _ERROR_RECORD.findall(path.read_text(errors="replace"))):
+            lines.append(f"  {path}: {errors[-1].strip()}")
+    if not lines:
+        return ""
+    return "\nWhat went wrong (the same command goes on from here, once it is cured):\n" + "\n".join(lines)
 
 
 def _summary_lines(folder: Path) -> Iterable[str]:

@@ -1,12 +1,13 @@
 # Checked settings, and what every rule uses to name its files, options and code.
 import os
 import sys
+import time
 
 import yaml
 
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.run_lock import check_writable, hold_locks
-from nlf_pipeline.run_summary import run_summary
+from nlf_pipeline.run_summary import failure_summary, run_summary
 from nlf_pipeline.settings import (
     checked_settings,
     flags,
@@ -21,7 +22,9 @@ VIDEOS_IN = Path("videos_in")
 TRUTH = Path("truth")
 RESULTS = Path("results")
 DEMO = "demo"
+LOGS = Path("logs")
 HELD_LOCKS = []
+RUN_STARTED = []
 
 put_commands_on_path("nlf-pipeline")
 
@@ -92,3 +95,4 @@ def start_run():
     if not os.path.exists(BODY):
         names.append(f"body-{config['body_model']}")
     HELD_LOCKS.extend(or_stop(hold_locks, names, RESULTS / ".locks"))
+    RUN_STARTED.append(time.time())

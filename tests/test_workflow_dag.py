@@ -30,6 +30,10 @@ options = dict(zip(words, words[1:]))
 stage = words[2]
 with open("calls.log", "a") as calls:
     calls.write(stage + "\\n")
+if pathlib.Path("fail_at").exists() and pathlib.Path("fail_at").read_text() == stage:
+    log = "2026-01-01 00:00:00,0 ERROR nlf_pipeline: it broke\\n  - badly\\n2026-01-01 00:00:01,0 INFO x: end\\n"
+    pathlib.Path(options["--log"]).write_text(log)
+    sys.exit(1)
 if pathlib.Path("wait_at").exists() and pathlib.Path("wait_at").read_text() == stage:
     ctypes.CDLL(None).prctl(1, 9)  # die with the parent, as the real command does
     pathlib.Path("waiting").touch()
@@ -288,6 +292,20 @@ def test_edited_stage_reruns_with_its_dependents_and_an_edited_comment_nothing(t
     assert run.stages("video_id=clip") == set()
     module.write_text(module.read_text() + "\nANSWER = 42\n")
     assert run.stages("video_id=clip") == {"plan-view", "render"}
+
+
+def test_failed_stage_ends_with_what_went_wrong_and_the_other_video_is_finished(tmp_path):
+    run = Run(tmp_path)
+    for name in ("a.mp4", "b.mp4"):
+        run.add_video(name)
+    run.stages("video_id=a")
+    (run.folder / "fail_at").write_text("fetch")
+    result = run.snakemake("--config", "video_id=b,a", "opacity=0.1")
+    assert result.returncode != 0
+    end = result.stderr.partition("What went wrong")[2]
+    assert "logs/b/fetch.log: it broke\n  - badly\n" in end and "INFO" not in end and "logs/a" not in end
+    (run.folder / "fail_at").unlink()
+    assert run.stages("video_id=a", "opacity=0.1") == set()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the parent's death is told by Linux only")
