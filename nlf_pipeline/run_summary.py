@@ -39,12 +39,27 @@ def _summary_lines(folder: Path) -> Iterable[str]:
     n_people = len(bodies.person_ids)
     people = {0: "nobody was found", 1: "1 person"}.get(n_people, f"{n_people} people")
     yield f"\n{folder.name}: {facts.n_frames} frames at {facts.fps:.5g} frames/s, {people}"
-    yield from (f"  note: {warning}" for warning in facts.warnings)
+    yield from (f"  note: {note}" for note in [*facts.warnings, *_camera_notes(folder)])
     for path in (folder / name for name in _SHOWN):
         if path.is_file():
             yield f"  {path}  ({path.stat().st_size / _BYTES_PER_MB:.1f} MB)"
     if (folder / "evaluation.json").is_file():
         yield from _evaluation_lines(folder / "evaluation.json")
+
+
+def _camera_notes(folder: Path) -> Iterable[str]:
+    from nlf_pipeline.artefacts import CameraPath, Intrinsics
+    from nlf_pipeline.cameras.static import MOVING_PX
+
+    intrinsics = Intrinsics.load(folder / "intrinsics.json")
+    if intrinsics.focal_source == "assumed":
+        yield (
+            f"the focal length ({intrinsics.focal_px[0]:.0f} px) is assumed, and distances scale with it; "
+            "give the field of view where it is known: --config fov=DEGREES"
+        )
+    path = CameraPath.load(folder / "camera_path.npz")
+    if path.motion_class == "static" and path.background_motion_px > MOVING_PX:
+        yield f"the camera seems to move ({path.background_motion_px:.1f} px), but was treated as standing still"
 
 
 def _evaluation_lines(path: Path) -> Iterable[str]:

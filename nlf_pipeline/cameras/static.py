@@ -12,7 +12,8 @@ from nlf_pipeline.masks import MaskTracks
 _SAMPLES = 24
 _STILL_PX = 0.5
 """Tripods stay below this (at a longer side of 640 pixels)."""
-_MOVING_PX = 2.0
+MOVING_PX = 2.0
+"""Motion of the background (at a longer side of 640 pixels) from which on the camera is said to move."""
 _UNKNOWN_CONFIDENCE = 0.5
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ class StaticCameraTracker:
         confidence = _confidence(motion, facts.n_frames)
         measured = motion.median_px[np.isfinite(motion.median_px)]
         largest_px = float(measured.max(initial=0.0))
-        if largest_px > _MOVING_PX:
+        if largest_px > MOVING_PX:
             log.warning(
                 "the camera seems to move (the background shifts by up to %.1f px at a longer side of 640), "
                 "but it is treated as standing still: expect people to slide and drift",
