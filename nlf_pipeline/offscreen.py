@@ -9,7 +9,7 @@ from nlf_pipeline.errors import UserError
 def create_context() -> moderngl.Context:
     """A headless OpenGL context. Raises UserError with the cure where the system has no EGL driver."""
     try:
-        return moderngl.create_standalone_context(backend="egl")
+        return moderngl.create_standalone_context(backend="egl")  # pyright: ignore[reportArgumentType]
     except Exception as error:  # glcontext raises plain Exception
         raise UserError(
             f"Drawing needs EGL, and opening it failed ({error}). "
