@@ -13,6 +13,7 @@ from nlf_pipeline.gravity import up_direction
 from nlf_pipeline.ground_scale import person_scales
 from nlf_pipeline.kinematics import joint_positions, local_rotvecs
 from nlf_pipeline.person_fits import PersonFit, fit_people
+from nlf_pipeline.pose_fitting import one_torch_thread
 from nlf_pipeline.predictions import Predictions
 from nlf_pipeline.soles import find_soles
 from nlf_pipeline.track_smoothing import Smoothing, SmoothTrack, smooth_track
@@ -54,11 +55,13 @@ def fit(
     fitter = BodyFitter(load_body_model(body, subset=True))
     meshes = BodyMeshes(fitter.body_model)
     how = Smoothing(facts.fps, facts.shots(), smoothing_s, max_gap_s)
-    people = fit_people(source, fitter, beta_regularizer)
+    with one_torch_thread():
+        people = fit_people(source, fitter, beta_regularizer)
     tracks = [smooth_track(person.track, scene.T_scene_cam, how) for person in people]
     factors = _floor_factors(people, tracks, meshes, scene.T_scene_cam, how)
     for k in np.flatnonzero(factors != 1):
-        people[k] = people[k].resized(fitter, factors[k], beta_regularizer)
+        with one_torch_thread():
+            people[k] = people[k].resized(fitter, factors[k], beta_regularizer)
         tracks[k] = smooth_track(people[k].track, scene.T_scene_cam, how)
     betas = np.stack([person.betas for person in people]) if people else np.zeros((0, meshes.model.num_betas))
     _body_fits(source, betas, tracks, meshes, factors).save(out)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 _MAX_TILT = np.deg2rad(35.0)
-_TILT_SD = np.deg2rad(6.0)
+_TILT_SD = np.deg2rad(3.0)
 """Error of the rough direction of up."""
 _STANCE_SD = 0.03
 """Error in the height of one stance, metres."""

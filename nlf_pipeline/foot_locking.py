@@ -19,10 +19,10 @@ from nlf_pipeline.kinematics import joint_positions
 from nlf_pipeline.leg_ik import move_feet
 from nlf_pipeline.soles import TOES, Soles
 
-_BODY_LATERAL_SD, _BODY_DEPTH_SD = 0.017, 0.08
+_BODY_LATERAL_SD, _BODY_DEPTH_SD = 0.012, 0.08
 """Errors of a body's place across and along the viewing ray, metres."""
-_BODY_TILT_SD = 0.07
-"""Error of a body's orientation about each axis, radians."""
+_BODY_ROLL_SD, _BODY_LEAN_SD = 0.04, 0.07
+"""Errors of a body's orientation about the viewing ray, which the picture shows well, and about other axes, radians."""
 _BODY_ERROR_S = 0.4
 """How slowly both change, seconds."""
 _FOOT_SD = (0.02, 0.01, 0.02)
@@ -82,12 +82,13 @@ def lock_feet(
     """
     joints = joint_positions(rotations, root, feet.joints_rest)
     motion = foot_motion(feet.posed(rotations, joints), _UP, fps)
-    hold = planted_feet(motion, fps)
+    hold, moved = planted_feet(motion, fps), np.zeros((len(root), 6))
     for _ in range(_ROUNDS if move else 0):
         rays = joints[:, 0] - centres
         rays = rays / np.maximum(np.linalg.norm(rays, axis=-1, keepdims=True), _RIDGE)
         steps = Stepping(hold, joints[:, list(TOES)], motion.points[..., 1])
-        offsets, turns = body_offsets(steps, joints[:, 0], rays, fps)
+        so_far, moved = moved, body_motion(steps, joints[:, 0], rays, moved, fps)
+        offsets, turns = np.split(moved - so_far, 2, axis=-1)
         rotations = Rotation.from_rotvec(turns).as_matrix()[:, None] @ rotations
         joints = joint_positions(rotations, joints[:, 0] + offsets, feet.joints_rest)
         motion = foot_motion(feet.posed(rotations, joints), _UP, fps)
@@ -99,7 +100,7 @@ def lock_feet(
     return LockedMotion(rotations, joints, hold > 0)
 
 
-def body_offsets(steps: Stepping, root: np.ndarray, rays: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
+def body_motion(steps: Stepping, root: np.ndarray, rays: np.ndarray, so_far: np.ndarray, fps: float) -> np.ndarray:
     """Small motions of the whole body that let planted feet rest as far as the evidence allows.
 
     Robust least squares over the motions of all frames and the place of every stance.
@@ -108,12 +109,14 @@ def body_offsets(steps: Stepping, root: np.ndarray, rays: np.ndarray, fps: float
         steps: of one person.
         root: (frames, 3) root joint, world, metres.
         rays: (frames, 3) unit vectors from the camera to the body, along which its place is least certain.
+        so_far: (frames, 6) how the body has been moved from its evidence already.
         fps: frames per second.
 
     Returns:
-        (frames, 3) offsets of the root, metres, and (frames, 3) rotation vectors about it, radians.
+        (frames, 6) offsets of the root, metres, and rotation vectors about it, radians, from the evidence.
     """
     design, target, hold = _stance_equations(steps, root)
+    target = target + design[:, : so_far.size] @ so_far.ravel()
     frames, foot_sd = len(root), np.tile(_FOOT_SD, len(target) // 3)
     places = 1e-6 * sparse.eye_array(2 * len(steps.plants))
     prior = sparse.block_diag([_smoothness_prior(rays, fps), places], format="csc")
@@ -124,8 +127,7 @@ def body_offsets(steps: Stepping, root: np.ndarray, rays: np.ndarray, fps: float
         weighted = design.T @ sparse.diags_array(believed)
         solution = splu((prior + weighted @ design).tocsc()).solve(weighted @ target)
         residual = target - design @ solution
-    motion = solution[: 6 * frames].reshape(-1, 6)
-    return motion[:, :3], motion[:, 3:]
+    return solution[: 6 * frames].reshape(-1, 6)
 
 
 def resting_offsets(steps: Stepping) -> np.ndarray:
@@ -160,7 +162,7 @@ def _smoothness_prior(rays: np.ndarray, fps: float) -> sparse.csc_array:
     along = rays[:, :, None] * rays[:, None, :]
     certainty = np.zeros((frames, 6, 6))
     certainty[:, :3, :3] = (np.eye(3) - along) / _BODY_LATERAL_SD**2 + along / _BODY_DEPTH_SD**2
-    certainty[:, 3:, 3:] = np.eye(3) / _BODY_TILT_SD**2
+    certainty[:, 3:, 3:] = (np.eye(3) - along) / _BODY_LEAN_SD**2 + along / _BODY_ROLL_SD**2
     prior = _block_diagonal(certainty / slowness)
     if frames < 3:
         return prior

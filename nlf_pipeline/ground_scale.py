@@ -51,11 +51,6 @@ def person_scales(stances: Stances, n_people: int, up: np.ndarray, pitch_axis: n
     return np.clip(factors, *_LIMITS)
 
 
-def scale_about(points: np.ndarray, centres: np.ndarray, factors: np.ndarray | float) -> np.ndarray:
-    """Scale (..., 3) points about (..., 3) camera centres; the picture stays as it is."""
-    return centres + factors * (points - centres)
-
-
 def _tilts(up: np.ndarray, pitch_axis: np.ndarray) -> np.ndarray:
     """(3, 3) rows: up, and the directions into which it leans with roll and with pitch."""
     up = up / np.linalg.norm(up)

@@ -1,6 +1,8 @@
 """Body parameters from points: one shape per person, then the pose of every frame, with smplfitter."""
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,6 +61,17 @@ class PoseFits:
     """(n,) size of the points over the size of the body."""
     residual: np.ndarray
     """(n,) weighted root mean square distance of points and body, metres."""
+
+
+@contextlib.contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Keep torch to one thread: its tensors are small here, and threads that wait for each other cost up to tenfold."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def fit_poses(fitter: BodyFitter, points: BodyPoints, betas: np.ndarray) -> PoseFits:

@@ -68,12 +68,6 @@ def find_soles(body: BodyMeshes, betas: np.ndarray) -> Soles:
     return Soles(np.stack(rest), joints_rest[0], np.stack(share))
 
 
-def lowest_points(soles: np.ndarray, up: np.ndarray) -> np.ndarray:
-    """The lowest sole point of each foot: (..., 2, points, 3) and a unit vector (3,) to (..., 2, 3)."""
-    lowest = np.argmin(soles @ up, axis=-1)[..., None, None]
-    return np.take_along_axis(soles, lowest, axis=-2)[..., 0, :]
-
-
 def _spread(points: np.ndarray, count: int) -> np.ndarray:
     """Indices of `count` points far from each other, with repetition if there are fewer."""
     chosen = [int(np.argmin(points[:, 1]))]
