@@ -15,6 +15,7 @@ _SMOOTHING = np.array([1, 4, 6, 4, 1]) / 16  # a little more light must not look
 _LIGHTNESS_WEIGHT = 0.5  # it changes with shade, chroma does less
 _PALETTE = (8, 16, 16)  # bins of L, a, b together
 _SAMPLES = 4000
+_UNKNOWN_DISTANCE = 0.2
 _UNKNOWN_COLOUR = 0.05  # share of pixels in colours not seen before
 
 
@@ -101,7 +102,7 @@ def average_parts(descriptors: np.ndarray, weights: np.ndarray | None = None) ->
 
 
 def parts_distance(a: np.ndarray, b: np.ndarray) -> float:
-    """Hellinger distance of two descriptors in [0, 1], over the parts seen in both; 0.5 if there are none.
+    """Hellinger distance of two descriptors in [0, 1], over the parts seen in both; middling if there are none.
 
     Args:
         a: (parts, 3, bins).
@@ -109,7 +110,7 @@ def parts_distance(a: np.ndarray, b: np.ndarray) -> float:
     """
     both = (a.any(axis=(1, 2))) & (b.any(axis=(1, 2)))
     if not both.any():
-        return 0.5
+        return _UNKNOWN_DISTANCE
     overlap = np.sum(a[both] * b[both], axis=-1)
     squared = np.clip(1 - overlap, 0, 1)
     weights = np.array([_LIGHTNESS_WEIGHT, 1, 1])

@@ -17,7 +17,6 @@ _MEASUREMENT_STD = np.array([0.02, 0.02, 0.03])  # centre in radii, log radius: 
 _SPEED_CHANGE_STD = np.array([1.8, 1.8, 0.6])  # radii / s and 1 / s, over one second: walking off, or turning back
 _START_SPEED_STD = np.array([1.0, 1.0, 0.4])  # radii / s, 1 / s
 _LANDMARK_SPREAD = 0.1  # of the radius: like COCO's keypoint constants for hips and shoulders
-_FORBIDDEN = 1e6
 
 
 @dataclass(frozen=True)
@@ -65,11 +64,19 @@ def predict_motion(motion: Motion, seconds: float) -> Motion:
     return Motion(motion.mean @ F.T, F @ motion.covariance @ F.T + density[:, None, None] * noise)
 
 
-def update_motion(motion: Motion, centre_px: np.ndarray, radius_px: float) -> Motion:
-    """Correct a prediction by an observed circle."""
+def update_motion(motion: Motion, centre_px: np.ndarray, radius_px: float, visible_part: float = 1.0) -> Motion:
+    """Correct a prediction by an observed circle.
+
+    Args:
+        motion: the prediction.
+        centre_px: (2,) observed.
+        radius_px: observed.
+        visible_part: of the body; the less is seen, the less the observation counts.
+    """
     observed = np.array([*centre_px, np.log(radius_px)])
     scale = np.array([radius_px, radius_px, 1.0])
-    variance = motion.covariance[:, 0, 0] + (_MEASUREMENT_STD * scale) ** 2
+    noise_std = _MEASUREMENT_STD * scale / np.clip(visible_part, 0.1, 1.0)
+    variance = motion.covariance[:, 0, 0] + noise_std**2
     gain = motion.covariance[:, :, 0] / variance[:, None]
     mean = motion.mean + gain * (observed - motion.mean[:, 0])[:, None]
     return Motion(mean, motion.covariance - gain[:, :, None] * motion.covariance[:, None, 0, :])
@@ -131,7 +138,7 @@ class TrackletEnds:
 class LinkCosts:
     """How dear a link between two tracklets is; 1 is the price of leaving an end open."""
 
-    appearance: float = 1.6
+    appearance: float = 2.2
     """Per unit of appearance distance."""
     motion: float = 0.1
     """Per standard deviation of the jump, up to `motion_cap`."""
@@ -142,7 +149,7 @@ class LinkCosts:
 
 
 def link_cost(before: TrackletEnds, after: TrackletEnds, appearance: float, fps: float, costs: LinkCosts) -> float:
-    """Cost of `after` being the same person as `before`; infinite if it cannot be.
+    """Cost of `after` being the same person as `before`, who was last seen earlier.
 
     Args:
         before: the earlier tracklet.
@@ -152,8 +159,6 @@ def link_cost(before: TrackletEnds, after: TrackletEnds, appearance: float, fps:
         costs: the prices.
     """
     seconds = (after.first_frame - before.last_frame) / fps
-    if seconds <= 0 or seconds > costs.longest_gap_s:
-        return np.inf
     jumps = [
         _jump(predict_motion(before.last, seconds), after.first),
         _jump(predict_motion(after.first, -seconds), before.last),

@@ -10,10 +10,12 @@ from nlf_pipeline.blazepose import PoseLandmarker
 from nlf_pipeline.segmenters.appearance import Looks, describe, parts_distance
 from nlf_pipeline.segmenters.association import Motion, landmark_similarity
 from nlf_pipeline.segmenters.observation import Cover, Observation, Pose, observe
-from nlf_pipeline.segmenters.sharing import Body, own_mask
+from nlf_pipeline.segmenters.sharing import Body, foreign_pixels, own_mask
 
 MIN_VISIBLE_PART = 0.1
 """Of a body; with less than that in sight a person counts as hidden."""
+USUAL_AREA_RADII2 = 0.55
+"""Area of a whole body over the squared radius of its circle, before anything is known."""
 JUMP_RADII = 0.25
 JUMP_STDS = 3.0
 _SIZE_RATIO = 1.5
@@ -24,6 +26,7 @@ _RETURN_LOOKS_DISTANCE = 0.25  # who was lost a moment ago must look more like h
 _TELLING_PART = 0.4  # visible part of a body above which its colours tell fully who it is
 _POSE_WEIGHT = 0.2
 _RIVAL_MARGIN = 0.02
+_CERTAIN_MARGIN = 0.15
 _MISTAKEN_MARGIN = 0.1
 _MISTAKEN_RADII = 0.7
 _SAME_POSE = 0.5
@@ -60,14 +63,33 @@ class Seen:
     """Of what is visible."""
     visible_part: float
     """Visible area over that of the whole body, about."""
+    certain: bool = False
+    """It is clearly this person, and nobody else who may be near."""
 
 
-def look(image: np.ndarray, observation: Observation, covers: Sequence[Cover], area_radii2: float) -> Seen:
-    """Describe what is visible of a person who stands behind `covers`."""
+def look(
+    image: np.ndarray,
+    observation: Observation,
+    covers: Sequence[Cover],
+    area_radii2: float,
+    neighbours: Sequence[Pose] = (),
+) -> Seen:
+    """Describe what is visible of a person.
+
+    Args:
+        image: (height, width, 3) uint8 RGB frame.
+        observation: the person.
+        covers: who hides parts of the person.
+        area_radii2: area of the whole body over the squared radius of its circle.
+        neighbours: other people; colours within their bodies may be theirs and are left out.
+    """
     visible = observation.without(covers)
     window, radius_px = observation.window, observation.circle.radius_px
-    crop = window.cut(image)
-    looks = describe(crop, visible.mask, observation.landmarks_px - window.origin_px, radius_px)
+    sure = visible.mask & observation.covered_pixels(window)
+    for pose in neighbours:
+        if pose.extent.intersects(observation.extent):
+            sure &= ~pose.covered_pixels(window)
+    looks = describe(window.cut(image), sure, observation.landmarks_px - window.origin_px, radius_px)
     return Seen(observation, looks, visible.area_px / (area_radii2 * radius_px**2))
 
 
@@ -153,8 +175,11 @@ def follow_group(
     covers: list[Cover] = []
     while waiting:
         i = waiting.popleft()
-        observation = observe(landmarker, image, people[i].pose.circle, covers)
-        seen = observation and look(image, observation, covers, people[i].area_radii2)
+        behind = [Body(people[j].pose, people[j].looks) for j in waiting]
+        hiding = [*covers, *foreign_pixels(image, Body(people[i].pose, people[i].looks), behind)]
+        observation = observe(landmarker, image, people[i].pose.circle, hiding)
+        poses = [body.pose for body in behind]
+        seen = observation and look(image, observation, hiding, people[i].area_radii2, poses)
         k = recognize(people, [i, *waiting], seen) if seen else None
         if seen is None or k is None:
             if waiting and i not in postponed and not people[i].missing:
@@ -165,7 +190,32 @@ def follow_group(
             waiting.remove(k)
             waiting.appendleft(i)
         behind = [Body(people[j].pose, people[j].looks) for j in waiting]
-        own = own_mask(image, seen.observation.without(covers), people[k].looks, behind)
-        found.append((k, replace(seen, observation=replace(seen.observation, mask=own))))
+        own = own_mask(image, seen.observation.without(hiding), people[k].looks, behind)
+        doubt = [
+            unlikeness(people[k], seen) + _CERTAIN_MARGIN > unlikeness(p, seen) for p in people if p is not people[k]
+        ]
+        found.append((k, replace(seen, observation=replace(seen.observation, mask=own), certain=not any(doubt))))
         covers.append((seen.observation.window, own))
     return found
+
+
+def meet_newcomers(image: np.ndarray, people: Sequence[Observation], covers: Sequence[Cover]) -> list[Seen]:
+    """What is visible of people nobody knew before, who may hide one another; each with pixels of their own.
+
+    Args:
+        image: (height, width, 3) uint8 RGB frame.
+        people: who was found.
+        covers: people already known in this frame.
+    """
+    near_first = sorted(people, key=lambda person: -person.lowest_px)
+    seen = [
+        look(image, person, covers, USUAL_AREA_RADII2, [other for other in near_first if other is not person])
+        for person in near_first
+    ]
+    covers = list(covers)
+    for i, person in enumerate(seen):
+        behind = [Body(other.observation, other.looks) for other in seen[i + 1 :]]
+        own = own_mask(image, person.observation.without(covers), person.looks, behind)
+        seen[i] = replace(person, observation=replace(person.observation, mask=own))
+        covers.append((person.observation.window, own))
+    return seen

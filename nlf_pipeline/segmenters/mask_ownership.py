@@ -49,7 +49,8 @@ def without_specks(mask: np.ndarray) -> np.ndarray:
         return mask
     areas = stats[1:, cv2.CC_STAT_AREA]
     kept = np.zeros_like(mask)
-    kept[box] = np.take(np.concatenate([[False], areas >= _SMALLEST_PART * areas.max()]), labels)
+    large = np.concatenate([[False], areas >= _SMALLEST_PART * areas.max()])
+    kept[box] = large[labels.astype(np.intp)]
     return kept
 
 

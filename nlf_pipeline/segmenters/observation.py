@@ -9,7 +9,7 @@ import numpy as np
 from rlemasklib import RLEMask
 
 from nlf_pipeline.blazepose import BodyCircle, FramePacket, PoseLandmarker
-from nlf_pipeline.segmenters.body_region import body_region, distance_outside
+from nlf_pipeline.segmenters.body_region import body_region
 from nlf_pipeline.segmenters.mask_ownership import fill_from_surroundings, without_specks
 
 _WINDOW_RADII = 1.25 * np.sqrt(2)  # holds BlazePose's square region at any rotation
@@ -46,14 +46,10 @@ class Window:
         """This part of `outer`, as a part of the frame."""
         return Window(self.left + outer.left, self.top + outer.top, self.right + outer.left, self.bottom + outer.top)
 
-    def union(self, other: Self) -> "Window":
-        """The smallest window that holds both."""
-        return Window(
-            min(self.left, other.left),
-            min(self.top, other.top),
-            max(self.right, other.right),
-            max(self.bottom, other.bottom),
-        )
+    def intersection(self, other: Self) -> "Window":
+        """The part that both share; its shape is 0 if there is none."""
+        left, top = max(self.left, other.left), max(self.top, other.top)
+        return Window(left, top, max(left, min(self.right, other.right)), max(top, min(self.bottom, other.bottom)))
 
     def intersects(self, other: Self) -> bool:
         """True if they share pixels."""
@@ -128,9 +124,9 @@ class Pose:
         landmarks_px = circle.centre_px + scale * (self.landmarks_px - self.circle.centre_px)
         return replace(self, landmarks_px=landmarks_px, circle=circle)
 
-    def distance_outside(self, window: Window) -> np.ndarray:
-        """(height, width) distance from the body's surface in pixels, 0 inside, for the pixels of `window`."""
-        return distance_outside(self.landmarks_px - window.origin_px, self.circle.radius_px, window.shape)
+    def covered_pixels(self, window: Window) -> np.ndarray:
+        """(height, width) bool: the pixels of `window` within the body, in close-fitting clothes."""
+        return body_region(self.landmarks_px - window.origin_px, self.circle.radius_px, window.shape, 1.0) > 0
 
 
 @dataclass(frozen=True)

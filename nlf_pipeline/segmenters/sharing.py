@@ -9,9 +9,13 @@ import numpy as np
 from nlf_pipeline.segmenters.appearance import Looks, colour_index, colour_scores
 from nlf_pipeline.segmenters.body_region import distance_outside
 from nlf_pipeline.segmenters.mask_ownership import ownership_cost, pixel_owners, without_specks
-from nlf_pipeline.segmenters.observation import Observation, Pose
+from nlf_pipeline.segmenters.observation import Cover, Observation, Pose, Window, window_about
 
 _STRIDE = 2  # pixels; who owns what is as coarse as the model's masks
+_SURE = 2.0  # difference of costs
+_HIDDEN = 0.4  # part of a body that must be covered for that to be why he was not found
+_GLIMPSE = 0.04  # part of a body
+_HIS_COLOURS = 0.6  # part of what sticks out
 _GRAIN_RADII = 0.04  # colours are compared over patches of this size, since single pixels are noisy
 
 
@@ -21,6 +25,37 @@ class Body:
 
     pose: Pose
     looks: Looks
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """How well the pixels of a part of the frame fit a body, on every second pixel."""
+
+    distance_radii: np.ndarray
+    """(height, width) from the body's surface, 0 inside."""
+    score: np.ndarray
+    """(height, width) of the colours, averaged over small patches."""
+
+    def cost(self, rank: int) -> np.ndarray:
+        """(height, width) of owning each pixel."""
+        return ownership_cost(self.distance_radii, self.score, rank)
+
+
+def _fits(image: np.ndarray, part: Window, bodies: Sequence[Body]) -> list[_Fit]:
+    colours = colour_index(np.ascontiguousarray(part.cut(image)[::_STRIDE, ::_STRIDE]))
+    fits = []
+    for body in bodies:
+        radius_px = body.pose.circle.radius_px / _STRIDE
+        landmarks_px = (body.pose.landmarks_px - part.origin_px) / _STRIDE
+        distance_px = distance_outside(landmarks_px, radius_px, (colours.shape[0], colours.shape[1]))
+        grain = max(1, round(_GRAIN_RADII * radius_px))
+        fits.append(_Fit(distance_px / radius_px, cv2.blur(colour_scores(body.looks)[colours], (grain, grain))))
+    return fits
+
+
+def _enlarged(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Back from every second pixel to all of them."""
+    return np.repeat(np.repeat(mask, _STRIDE, axis=0), _STRIDE, axis=1)[: shape[0], : shape[1]]
 
 
 def own_mask(image: np.ndarray, person: Observation, looks: Looks, behind: Sequence[Body]) -> np.ndarray:
@@ -36,17 +71,53 @@ def own_mask(image: np.ndarray, person: Observation, looks: Looks, behind: Seque
     if not behind or not person.mask.any():
         return person.mask
     left, top, width, height = cv2.boundingRect(person.mask.astype(np.uint8))
-    box = slice(top, top + height), slice(left, left + width)
-    colours = colour_index(np.ascontiguousarray(person.window.cut(image)[box][::_STRIDE, ::_STRIDE]))
-    costs = []
-    for rank, body in enumerate([Body(person, looks), *behind]):
-        radius_px = body.pose.circle.radius_px / _STRIDE
-        landmarks_px = (body.pose.landmarks_px - person.window.origin_px - (left, top)) / _STRIDE
-        distance_px = distance_outside(landmarks_px, radius_px, (colours.shape[0], colours.shape[1]))
-        grain = max(1, round(_GRAIN_RADII * radius_px))
-        scores = cv2.blur(colour_scores(body.looks)[colours], (grain, grain))
-        costs.append(ownership_cost(distance_px / radius_px, scores, rank))
-    owners = pixel_owners(np.ones((len(costs), *colours.shape), bool), np.stack(costs))
-    own = person.mask.copy()
-    own[box] &= np.repeat(np.repeat(owners == 0, _STRIDE, axis=0), _STRIDE, axis=1)[:height, :width]
-    return without_specks(own)
+    part = Window(left, top, left + width, top + height).shifted(person.window)
+    costs = np.stack([fit.cost(rank) for rank, fit in enumerate(_fits(image, part, [Body(person, looks), *behind]))])
+    owners = pixel_owners(np.ones_like(costs, dtype=bool), costs)
+    return without_specks(person.mask & person.window.moved(_enlarged(owners == 0, part.shape), part))
+
+
+def foreign_pixels(image: np.ndarray, person: Body, others: Sequence[Body]) -> list[Cover]:
+    """Pixels within other people's bodies, where they are expected, that are surely not `person`'s.
+
+    Painted over, they keep the landmark model from giving somebody his neighbour's head.
+    """
+    height_px, width_px = image.shape[:2]
+    reach = window_about(person.pose.circle, (width_px, height_px))
+    covers = []
+    for other in others:
+        part = reach.intersection(other.pose.extent)
+        if min(part.shape) < 2 * _STRIDE or not person.pose.extent.intersects(other.pose.extent):
+            continue
+        own, their = _fits(image, part, [person, other])
+        foreign = (their.distance_radii == 0) & (their.cost(0) + _SURE < own.cost(0))
+        covers.append((part, without_specks(_enlarged(foreign, part.shape))))
+    return covers
+
+
+def glimpse(image: np.ndarray, person: Body, covers: Sequence[Cover]) -> Cover | None:
+    """What can be seen of somebody mostly hidden: pixels of his colours where his body sticks out from behind others.
+
+    Args:
+        image: (height, width, 3) uint8 RGB frame.
+        person: where he is expected.
+        covers: the people who were seen.
+
+    Returns:
+        None if nobody hides him, or what sticks out is not of his colours.
+    """
+    height_px, width_px = image.shape[:2]
+    part = Window(0, 0, width_px, height_px).intersection(person.pose.extent)
+    if min(part.shape) < 2 * _STRIDE:
+        return None
+    (fit,) = _fits(image, part, [person])
+    body = _enlarged(fit.distance_radii == 0, part.shape)
+    hidden = np.zeros(part.shape, bool)
+    for window, cover in covers:
+        hidden |= part.moved(cover, window)
+    free = body & ~hidden
+    his = without_specks(free & _enlarged(fit.score > 0, part.shape))
+    n_body, n_free, n_his = (int(np.count_nonzero(mask)) for mask in (body, free, his))
+    if n_free > (1 - _HIDDEN) * n_body or n_his < max(_GLIMPSE * n_body, _HIS_COLOURS * n_free):
+        return None
+    return part, his

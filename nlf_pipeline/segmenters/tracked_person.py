@@ -8,12 +8,10 @@ import numpy as np
 from nlf_pipeline.blazepose import BodyCircle
 from nlf_pipeline.segmenters.appearance import Looks, blend
 from nlf_pipeline.segmenters.association import Motion, predict_motion, start_motion, update_motion
-from nlf_pipeline.segmenters.following import JUMP_RADII, JUMP_STDS, Expectation, Seen
+from nlf_pipeline.segmenters.following import JUMP_RADII, JUMP_STDS, USUAL_AREA_RADII2, Expectation, Seen
 from nlf_pipeline.segmenters.observation import Pose
 from nlf_pipeline.segmenters.tracklets import Sighting
 
-USUAL_AREA_RADII2 = 0.55
-"""Area of a whole body over the squared radius of its circle, before anything is known."""
 _CLEAR = 0.7  # visible part of a body above which its looks and size are learned from
 _LEARNING = 0.05  # weight of a new frame in what is learned
 _FEET_LEARNING = 0.1  # slow enough for steps to cancel
@@ -63,18 +61,19 @@ class TrackedPerson:
         self.motion, self.frame = start_motion(circle.centre_px, circle.radius_px), frame
 
     def meet(self, frame: int, fps: float, seen: Seen, sighting: Sighting, alone: bool) -> None:
-        """Learn from what was seen in `frame`; his build and looks only if he was `alone`, so that they stay his own."""
+        """Learn from what was seen in `frame`: the build only from somebody `alone`, looks only when certain."""
         circle = seen.observation.circle
         motion = predict_motion(self.motion, (frame - self.frame) / fps)
-        self.motion = update_motion(motion, circle.centre_px, circle.radius_px)
+        self.motion = update_motion(motion, circle.centre_px, circle.radius_px, sighting.visible_part)
         self.pose, self.frame = seen.observation.without_mask(), frame
         self.sightings.append(sighting)
         if alone:
             self.feet_radii += _FEET_LEARNING * (_feet_radii(self.pose) - self.feet_radii)
         if alone and sighting.visible_part > _CLEAR:
             area = seen.observation.area_px / circle.radius_px**2
-            self.looks = blend(self.looks, seen.looks, _LEARNING)
             self.area_radii2 += _LEARNING * (area - self.area_radii2)
+        if seen.certain and sighting.visible_part > _CLEAR:
+            self.looks = blend(self.looks, seen.looks, _LEARNING)
 
 
 def _feet_radii(pose: Pose) -> float:

@@ -12,16 +12,19 @@ from nlf_pipeline.blazepose import BodyCircle, Detection
 from nlf_pipeline.segmenters.appearance import parts_distance
 from nlf_pipeline.segmenters.association import match, overlap_groups
 from nlf_pipeline.segmenters.following import (
+    MIN_VISIBLE_PART,
     Seen,
     follow_group,
     is_duplicate,
     is_expected,
     is_person,
     look,
+    meet_newcomers,
 )
 from nlf_pipeline.segmenters.observation import Cover, Observation, observe
 from nlf_pipeline.segmenters.people_detection import Tile, is_same_place, search_tiles, suppress_duplicates, tile_about
-from nlf_pipeline.segmenters.tracked_person import USUAL_AREA_RADII2, TrackedPerson
+from nlf_pipeline.segmenters.sharing import Body, glimpse
+from nlf_pipeline.segmenters.tracked_person import TrackedPerson
 from nlf_pipeline.segmenters.tracklets import Sighting, Tracklet
 from nlf_pipeline.segmenters.workers import Models, Workers
 
@@ -30,6 +33,9 @@ _SEARCH_MISSING_S = 0.1  # between searches about places where somebody should b
 _ANY_SIZE_EVERY = 3  # every so many searches look for people of any size
 _LOST_S = 1.0  # after this long unseen nobody is expected any more
 _SPLIT_S = 0.25  # who was unseen for longer is a new tracklet, to be linked with hindsight
+_MOST_PEOPLE = 20  # at a time; each costs a run of the model in every frame
+_MOST_LOOKS = 4  # at somebody detected
+_SETTLED_RADII = 0.1
 _RETURN_COST = 0.7  # looks distance and jump together
 _JUMP_COST = 0.1  # per standard deviation
 
@@ -48,9 +54,7 @@ class _RecentFrame:
 class PeopleTracker:
     """Follows people through the frames of one shot."""
 
-    def __init__(
-        self, workers: Workers, size_px: tuple[int, int], fps: float, mask_size_px: tuple[int, int]
-    ) -> None:
+    def __init__(self, workers: Workers, size_px: tuple[int, int], fps: float, mask_size_px: tuple[int, int]) -> None:
         """Start with nobody.
 
         Args:
@@ -87,6 +91,7 @@ class PeopleTracker:
                 started.append(person)
         self._record(frame, found, missing)
         people = [seen.observation for _, seen in found]
+        people += self._glimpse(frame, image, people)
         for person in started:
             self._trace_back(person)
         self._recent.append(_RecentFrame(frame, image, people))
@@ -124,7 +129,7 @@ class PeopleTracker:
         return []
 
     def _newcomers(
-        self, frame: int, image: np.ndarray, known: list[Observation], missing: Sequence[TrackedPerson]
+        self, frame: int, image: np.ndarray, known: Sequence[Observation], missing: Sequence[TrackedPerson]
     ) -> list[Seen]:
         """People whom the detector finds and who are not among the `known` people in this frame."""
         detected = self._workers.map(
@@ -136,17 +141,15 @@ class PeopleTracker:
             for detection in suppress_duplicates([detection for tile in detected for detection in tile])
             if not any(is_same_place(detection.circle, person.circle) for person in known)
         ]
+        room = max(0, _MOST_PEOPLE - len(self._people)) + len(missing)
+        fresh = sorted(fresh, key=lambda detection: -detection.circle.radius_px)[:room]
         covers: list[Cover] = [(person.window, person.mask) for person in known]
-
-        newcomers: list[Seen] = []
-        for person in self._workers.map(partial(_examine, image, covers), fresh):
-            if person and is_person(person) and not any(is_duplicate(person, other) for other in known):
-                seen = look(image, person, covers, USUAL_AREA_RADII2)
-                visible = person.without(covers)
-                newcomers.append(dataclasses.replace(seen, observation=visible))
-                known.append(visible)
-                covers.append((visible.window, visible.mask))
-        return newcomers
+        examined = [person for person in self._workers.map(partial(_examine, image, covers), fresh) if person]
+        people: list[Observation] = []
+        for person in sorted(examined, key=lambda person: -person.core_visibility * person.mask_support()):
+            if not any(is_duplicate(person, other) for other in [*known, *people]):
+                people.append(person)
+        return meet_newcomers(image, people, covers)
 
     def _returned(
         self, frame: int, newcomers: Sequence[Seen], missing: Sequence[TrackedPerson]
@@ -168,8 +171,27 @@ class PeopleTracker:
         extents += [person.expect(frame, self._fps).pose.extent for person in missing if person.frame < frame]
         for person, seen in found:
             sighting = self._sighting(frame, seen, person.area_radii2)
+            if sighting.visible_part <= MIN_VISIBLE_PART:  # others own nearly all he claimed
+                continue
             alone = sum(seen.observation.extent.intersects(extent) for extent in extents) == 1
             person.meet(frame, self._fps, seen, sighting, alone)
+
+    def _glimpse(self, frame: int, image: np.ndarray, seen: Sequence[Observation]) -> list[Observation]:
+        """Mark what sticks out of people who are hidden behind those seen, without learning from it."""
+        covers: list[Cover] = [(person.window, person.mask) for person in seen]
+        glimpsed = []
+        for person in self._people:
+            if person.frame == frame or not person.sightings:
+                continue
+            pose = person.expect(frame, self._fps).pose
+            visible = glimpse(image, Body(pose, person.looks), covers)
+            if visible is not None:
+                covers.append(visible)
+                observation = Observation(pose.landmarks_px, pose.visibility, pose.circle, *visible)
+                sighting = self._sighting(frame, Seen(observation, person.looks, 0.0), person.area_radii2)
+                person.sightings.append(sighting)
+                glimpsed.append(observation)
+        return glimpsed
 
     def _sighting(self, frame: int, seen: Seen, area_radii2: float) -> Sighting:
         circle = seen.observation.circle
@@ -226,6 +248,14 @@ def _observe(image: np.ndarray, covers: Sequence[Cover], models: Models, circle:
 
 
 def _examine(image: np.ndarray, covers: Sequence[Cover], models: Models, detection: Detection) -> Observation | None:
-    """Observe a detected person twice, since a detection is coarser than landmarks."""
-    first = observe(models.landmarker, image, detection.circle, covers)
-    return first and observe(models.landmarker, image, first.circle, covers)
+    """Observe a detected person until the region stays in place; None if it wanders, as it does about no person."""
+    circle = detection.circle
+    for _ in range(_MOST_LOOKS):
+        person = observe(models.landmarker, image, circle, covers)
+        if person is None:
+            return None
+        moved_px = float(np.linalg.norm(person.circle.centre_px - circle.centre_px))
+        if moved_px < _SETTLED_RADII * circle.radius_px:
+            return person if is_person(person) else None
+        circle = person.circle
+    return None

@@ -45,20 +45,27 @@ Tracklet = tuple[Sighting, ...]
 """In order of frames, at least one."""
 
 
-def typical_appearance(tracklet: Sequence[Sighting]) -> np.ndarray:
-    """(parts, 3, bins) mean appearance, over the frames in which most of the body is visible if there are any."""
-    clear = [s.appearance for s in tracklet if s.visible_part >= _CLEAR]
-    return average_parts(np.stack(clear or [s.appearance for s in tracklet]).astype(np.float32))
+def typical_appearance(sightings: Sequence[Sighting]) -> np.ndarray:
+    """(parts, 3, bins) mean appearance over the sightings in which most of the body is visible; zeros without any."""
+    clear = [s.appearance for s in sightings if s.visible_part >= _CLEAR]
+    if not clear:
+        return np.zeros_like(sightings[0].appearance, dtype=np.float32)
+    return average_parts(np.stack(clear).astype(np.float32))
 
 
 def split_at_changes(tracklet: Tracklet, fps: float) -> list[Tracklet]:
-    """Cut a tracklet where the person before looks unlike the person after: there it jumped to somebody else."""
-    half = max(3, round(_CHANGE_WINDOW_S * fps))
-    distances = [0.0] * len(tracklet)
-    for i in range(half, len(tracklet) - half + 1):
-        before, after = typical_appearance(tracklet[i - half : i]), typical_appearance(tracklet[i : i + half])
-        distances[i] = parts_distance(before, after)
-    bounds = [0, *inconsistent_frames(distances, _CHANGE_LIMIT), len(tracklet)]
+    """Cut a tracklet where the person before looks unlike the person after: there it jumped to somebody else.
+
+    Only sightings of most of a body are compared, so a jump behind somebody else's back is found as well.
+    """
+    count = max(3, round(_CHANGE_WINDOW_S * fps))
+    clear = [i for i, sighting in enumerate(tracklet) if sighting.visible_part >= _CLEAR]
+    distances = [0.0] * len(clear)
+    for k in range(3, len(clear) - 2):
+        before = typical_appearance([tracklet[i] for i in clear[max(0, k - count) : k]])
+        after = typical_appearance([tracklet[i] for i in clear[k : k + count]])
+        distances[k] = parts_distance(before, after)
+    bounds = [0, *(clear[k] for k in inconsistent_frames(distances, _CHANGE_LIMIT)), len(tracklet)]
     return [tracklet[a:b] for a, b in itertools.pairwise(bounds)]
 
 
@@ -67,7 +74,7 @@ def _filtered(sightings: Sequence[Sighting], fps: float) -> Motion:
     motion = start_motion(sightings[0].centre_px, sightings[0].radius_px)
     for previous, sighting in itertools.pairwise(sightings):
         motion = predict_motion(motion, (sighting.frame - previous.frame) / fps)
-        motion = update_motion(motion, sighting.centre_px, sighting.radius_px)
+        motion = update_motion(motion, sighting.centre_px, sighting.radius_px, sighting.visible_part)
     return motion
 
 
@@ -88,10 +95,9 @@ def identities(tracklets: Sequence[Tracklet], fps: float) -> list[Tracklet]:
     looks = [typical_appearance(piece) for piece in pieces]
     tips = [ends(piece, fps) for piece in pieces]
     prices = LinkCosts()
-    costs = np.array(
-        [
-            [link_cost(a, b, parts_distance(looks[i], looks[j]), fps, prices) for j, b in enumerate(tips)]
-            for i, a in enumerate(tips)
-        ]
-    ).reshape(len(pieces), len(pieces))
+    costs = np.full((len(pieces), len(pieces)), np.inf)
+    for i, before in enumerate(tips):
+        for j, after in enumerate(tips):
+            if 0 < after.first_frame - before.last_frame <= prices.longest_gap_s * fps:
+                costs[i, j] = link_cost(before, after, parts_distance(looks[i], looks[j]), fps, prices)
     return [tuple(s for i in chain for s in pieces[i]) for chain in link_tracklets(costs)]
