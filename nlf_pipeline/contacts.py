@@ -27,6 +27,8 @@ _END_RATIO = 1.6
 """It stays planted up to so many times that speed."""
 _BEGIN_HEIGHT, _END_HEIGHT = 0.09, 0.13
 _LEAST_PLANTED_S = 0.1
+_DRIFT_LIMIT = 0.1
+"""A planted foot stays this near its stance's mean place; what goes farther took a step, however slowly, metres."""
 
 
 @dataclass(frozen=True)
@@ -159,3 +161,28 @@ def planted_feet(motion: FootMotion, fps: float) -> np.ndarray:
             if begin[run, foot].any() and run.stop - run.start >= _LEAST_PLANTED_S * fps:
                 planted[run, foot] = firmness[run, foot]
     return planted
+
+
+def part_stances(hold: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Lift feet that wander during a stance where they are least firmly planted, so that each part has its own place.
+
+    Args:
+        hold: (frames, 2) how firmly each foot is planted, 0-1.
+        places: (frames, 2, coordinates) of the feet, metres.
+
+    Returns:
+        (frames, 2) `hold` with gaps of one frame where a stance was parted.
+    """
+    hold = hold.copy()
+    for foot in (0, 1):
+        waiting = true_runs(hold[:, foot] > 0)
+        while waiting:
+            run = waiting.pop()
+            weights, at = hold[run, foot], places[run, foot]
+            astray = np.linalg.norm(at - np.average(at, axis=0, weights=weights), axis=-1)
+            if len(weights) < 3 or astray.max() < _DRIFT_LIMIT:
+                continue
+            weakest = run.start + 1 + int(np.argmin(weights[1:-1]))
+            hold[weakest, foot] = 0
+            waiting += [slice(run.start, weakest), slice(weakest + 1, run.stop)]
+    return hold

@@ -12,7 +12,7 @@ from scipy import sparse
 from scipy.sparse.linalg import splu
 from scipy.spatial.transform import Rotation
 
-from nlf_pipeline.contacts import foot_motion, planted_feet
+from nlf_pipeline.contacts import FootMotion, foot_motion, part_stances, planted_feet
 from nlf_pipeline.filtering import true_runs, whittaker
 from nlf_pipeline.geometry import skew
 from nlf_pipeline.kinematics import joint_positions
@@ -21,7 +21,7 @@ from nlf_pipeline.soles import TOES, Soles
 
 _BODY_LATERAL_SD, _BODY_DEPTH_SD = 0.012, 0.08
 """Errors of a body's place across and along the viewing ray, metres."""
-_BODY_ROLL_SD, _BODY_LEAN_SD = 0.04, 0.07
+_BODY_ROLL_SD, _BODY_LEAN_SD = 0.02, 0.05
 """Errors of a body's orientation about the viewing ray, which the picture shows well, and about other axes, radians."""
 _BODY_ERROR_S = 0.4
 """How slowly both change, seconds."""
@@ -32,7 +32,7 @@ _FOOT_ERROR_S = 0.3
 _ROUNDS = 2
 _REWEIGHTINGS = 3
 _LOCK_WEIGHT = 1e5
-_RELEASE_PERIOD_S = 0.4
+_RELEASE_PERIOD_S = 0.3
 """A foot's offset bends no faster than this on its way from one stance to the next, seconds."""
 _UP = np.array([0.0, 1.0, 0.0])
 _RIDGE = 1e-9
@@ -82,7 +82,7 @@ def lock_feet(
     """
     joints = joint_positions(rotations, root, feet.joints_rest)
     motion = foot_motion(feet.posed(rotations, joints), _UP, fps)
-    hold, moved = planted_feet(motion, fps), np.zeros((len(root), 6))
+    hold, moved = _firmness(motion, joints, fps), np.zeros((len(root), 6))
     for _ in range(_ROUNDS if move else 0):
         rays = joints[:, 0] - centres
         rays = rays / np.maximum(np.linalg.norm(rays, axis=-1, keepdims=True), _RIDGE)
@@ -92,12 +92,17 @@ def lock_feet(
         rotations = Rotation.from_rotvec(turns).as_matrix()[:, None] @ rotations
         joints = joint_positions(rotations, joints[:, 0] + offsets, feet.joints_rest)
         motion = foot_motion(feet.posed(rotations, joints), _UP, fps)
-        hold = planted_feet(motion, fps)
+        hold = _firmness(motion, joints, fps)
     if move:
         steps = Stepping(hold, joints[:, list(TOES)], motion.points[..., 1])
         rotations = move_feet(rotations, joints, foot_offsets(resting_offsets(steps), hold, fps))
         joints = joint_positions(rotations, joints[:, 0], feet.joints_rest)
     return LockedMotion(rotations, joints, hold > 0)
+
+
+def _firmness(motion: FootMotion, joints: np.ndarray, fps: float) -> np.ndarray:
+    """(frames, 2) how firmly each foot is planted, 0-1, each stance in one place."""
+    return part_stances(planted_feet(motion, fps), joints[:, list(TOES)][..., [0, 2]])
 
 
 def body_motion(steps: Stepping, root: np.ndarray, rays: np.ndarray, so_far: np.ndarray, fps: float) -> np.ndarray:

@@ -20,6 +20,8 @@ from walkers import (
 
 from nlf_pipeline.artefacts import Bodies, BodyFits, Cameras, Ground, VideoFacts
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
+from nlf_pipeline.contacts import part_stances
+from nlf_pipeline.filtering import true_runs
 from nlf_pipeline.fit import fit
 from nlf_pipeline.foot_locking import foot_offsets, lock_feet
 from nlf_pipeline.geometry import invert_rigid, rigid, transform_points
@@ -247,3 +249,21 @@ def test_short_appearances_are_handled(frames: int, walks: list[Walk], meshes: B
     rotations, centres = global_rotations(walk.pose_rotvecs[:frames]), np.zeros((frames, 3))
     locked = lock_feet(rotations, walk.joints[:frames, 0], feet, centres, FPS)
     assert np.linalg.norm(locked.joints - walk.joints[:frames], axis=-1).max() < 0.02
+
+
+def test_a_stance_that_wanders_is_parted_where_it_is_weakest():
+    """A foot that takes one slow step of 0.3 m during one long stance has two places to rest."""
+    frames = 40
+    step = np.clip((np.arange(frames) - 18) / 4, 0, 1)
+    places = np.zeros((frames, 2, 2))
+    places[:, 0, 0] = 0.3 * step
+    hold = np.ones((frames, 2))
+    hold[18:23, 0] = [0.5, 0.2, 0.1, 0.2, 0.5]
+    parted = part_stances(hold, places)
+    assert (parted[:, 1] == 1).all()
+    assert parted[20, 0] == 0
+    for run in true_runs(parted[:, 0] > 0):
+        at, weights = places[run, 0], parted[run, 0]
+        astray = np.linalg.norm(at - np.average(at, axis=0, weights=weights), axis=-1)
+        assert astray.max() < 0.1 or len(at) < 3
+    assert (parted[:, 0] > 0).sum() >= frames - 6
