@@ -12,7 +12,7 @@ from pathlib import Path
 import tyro
 
 from nlf_pipeline.errors import UserError
-from nlf_pipeline.joblog import die_with_parent, show_our_lines, writing_log
+from nlf_pipeline.workflow.joblog import die_with_parent, show_our_lines, writing_log
 
 STAGES = {
     "download": "download",

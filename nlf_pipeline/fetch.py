@@ -10,12 +10,12 @@ import framepump
 import numpy as np
 
 from nlf_pipeline.artefacts import VideoFacts
-from nlf_pipeline.clip_encoding import DecodingTally, FrameSpan, can_copy, copy_clip, encode_clip, upright_size
+from nlf_pipeline.clips.encoding import DecodingTally, FrameSpan, can_copy, copy_clip, encode_clip, upright_size
+from nlf_pipeline.clips.probe import VideoProbe, probe_video, unreadable
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.files import atomic_path
 from nlf_pipeline.progress import progress
 from nlf_pipeline.video import read_frames
-from nlf_pipeline.video_probe import VideoProbe, probe_video, unreadable
 
 _CUT_DETECTION_WIDTH_PX = 160
 _STEP_TOLERANCE = 1e-3
@@ -109,7 +109,7 @@ def _make_clip(probe: VideoProbe, span: FrameSpan, out: Path, whole: bool) -> _C
 
 
 def _cuts_and_count(clip: Path, n_frames: int) -> tuple[list[int], int]:
-    from nlf_pipeline.shot_cuts import find_cuts
+    from nlf_pipeline.clips.shot_cuts import find_cuts
 
     frames = read_frames(clip)
     height_px, width_px = frames.original_imshape

@@ -7,16 +7,16 @@ from smplfitter.pt import BodyFitter
 
 from nlf_pipeline.artefacts import BodyFits, SceneCameras, VideoFacts
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
-from nlf_pipeline.contacts import find_stances
 from nlf_pipeline.errors import ArtefactError
-from nlf_pipeline.gravity import up_direction
-from nlf_pipeline.ground_scale import person_scales
+from nlf_pipeline.fitting.contacts import find_stances
+from nlf_pipeline.fitting.gravity import up_direction
+from nlf_pipeline.fitting.ground_scale import person_scales
+from nlf_pipeline.fitting.person_fits import PersonFit, fit_people
+from nlf_pipeline.fitting.pose_fitting import one_torch_thread
+from nlf_pipeline.fitting.soles import find_soles
+from nlf_pipeline.fitting.track_smoothing import Smoothing, SmoothTrack, smooth_track
 from nlf_pipeline.kinematics import joint_positions, local_rotvecs
-from nlf_pipeline.person_fits import PersonFit, fit_people
-from nlf_pipeline.pose_fitting import one_torch_thread
 from nlf_pipeline.predictions import Predictions
-from nlf_pipeline.soles import find_soles
-from nlf_pipeline.track_smoothing import Smoothing, SmoothTrack, smooth_track
 
 
 def fit(

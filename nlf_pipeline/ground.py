@@ -7,12 +7,12 @@ import numpy as np
 
 from nlf_pipeline.artefacts import BodyFits, Ground, SceneCameras, VideoFacts
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
-from nlf_pipeline.contacts import Stances, find_stances
 from nlf_pipeline.errors import UserError
-from nlf_pipeline.floor_plane import fit_floor
-from nlf_pipeline.gravity import up_direction
+from nlf_pipeline.fitting.contacts import Stances, find_stances
+from nlf_pipeline.fitting.floor_plane import fit_floor
+from nlf_pipeline.fitting.gravity import up_direction
+from nlf_pipeline.fitting.soles import find_soles
 from nlf_pipeline.kinematics import global_rotations
-from nlf_pipeline.soles import find_soles
 
 log = logging.getLogger(__name__)
 _LEAST_STANCES = 2

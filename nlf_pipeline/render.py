@@ -15,10 +15,10 @@ from nlf_pipeline.artefacts import Bodies, Cameras, VideoFacts
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.geometry import invert_rigid, transform_points
-from nlf_pipeline.palette import person_colours
 from nlf_pipeline.progress import progress
 from nlf_pipeline.renderers import RealCamera, RendererName, ViewFrame, make_renderer
-from nlf_pipeline.retiming import retime_bodies, retime_cameras, retiming
+from nlf_pipeline.renderers.palette import person_colours
+from nlf_pipeline.renderers.retiming import retime_bodies, retime_cameras, retiming
 from nlf_pipeline.video import read_frames, writing_video
 
 FILLED_OPACITY = 0.45

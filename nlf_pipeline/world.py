@@ -7,10 +7,10 @@ import numpy as np
 from nlf_pipeline.artefacts import Bodies, BodyFits, Cameras, Ground, SceneCameras, VideoFacts
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
 from nlf_pipeline.filtering import track_segments
-from nlf_pipeline.foot_locking import lock_feet
+from nlf_pipeline.fitting.foot_locking import lock_feet
+from nlf_pipeline.fitting.soles import find_soles
 from nlf_pipeline.geometry import rigid, transform_points
 from nlf_pipeline.kinematics import global_rotations, local_rotvecs
-from nlf_pipeline.soles import find_soles
 
 
 def world(

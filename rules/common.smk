@@ -6,9 +6,9 @@ import time
 import yaml
 
 from nlf_pipeline.errors import UserError
-from nlf_pipeline.run_lock import check_writable, hold_locks
-from nlf_pipeline.run_summary import failure_summary, run_summary
-from nlf_pipeline.settings import (
+from nlf_pipeline.workflow.run_lock import check_writable, hold_locks
+from nlf_pipeline.workflow.run_summary import failure_summary, run_summary
+from nlf_pipeline.workflow.settings import (
     checked_settings,
     flags,
     is_youtube_id,
@@ -16,7 +16,7 @@ from nlf_pipeline.settings import (
     no_such_video,
     put_commands_on_path,
 )
-from nlf_pipeline.versions import code_version
+from nlf_pipeline.workflow.versions import code_version
 
 VIDEOS_IN = Path("videos_in")
 TRUTH = Path("truth")

@@ -5,8 +5,8 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from nlf_pipeline.body_models import SMPL_JOINT_NAMES, joint_index
-from nlf_pipeline.landmark_body import LandmarkBody, pose_body
-from nlf_pipeline.landmark_tracks import LandmarkTrack
+from nlf_pipeline.estimators.landmark_body import LandmarkBody, pose_body
+from nlf_pipeline.estimators.landmark_tracks import LandmarkTrack
 
 R_CAM_BODY = np.diag([1.0, -1.0, -1.0])
 """SMPL's axes to those of a camera that looks at the body's front."""

@@ -11,6 +11,7 @@ from rlemasklib import RLEMask
 
 from nlf_pipeline.artefacts import Bodies, Cameras
 from nlf_pipeline.body_models import BodyMeshes, joint_index, load_body_model
+from nlf_pipeline.clips.probe import probe_video
 from nlf_pipeline.demo.cast import CAST
 from nlf_pipeline.demo.choreography import trace_path
 from nlf_pipeline.demo.people import BaseMesh, bone_transforms
@@ -23,7 +24,6 @@ from nlf_pipeline.geometry import invert_rigid, look_at, pinhole_matrix, project
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.render_demo import render_demo
 from nlf_pipeline.video import read_frames, writing_video
-from nlf_pipeline.video_probe import probe_video
 
 FPS, SECONDS = 50.0, 8.0
 N_FRAMES, SIZE_PX = 24, (640, 360)

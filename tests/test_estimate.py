@@ -12,9 +12,9 @@ from nlf_pipeline.body_models import SUBSET_SIZE
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.estimate import estimate
 from nlf_pipeline.estimators import blazepose as backend
+from nlf_pipeline.estimators.landmark_body import LandmarkBody
+from nlf_pipeline.estimators.landmark_tracks import PersonLandmarks
 from nlf_pipeline.geometry import project
-from nlf_pipeline.landmark_body import LandmarkBody
-from nlf_pipeline.landmark_tracks import PersonLandmarks
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.metrics import mpjpe, pa_mpjpe
 from nlf_pipeline.predictions import Predictions

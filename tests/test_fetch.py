@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from synthetic_videos import SAMPLE_RATE, numbered_frame, packet_bytes, read_number, read_samples, write_video
 
 from nlf_pipeline.artefacts import VideoFacts
-from nlf_pipeline.clip_encoding import FrameSpan, nearest_on_grid
+from nlf_pipeline.clips.encoding import FrameSpan, nearest_on_grid
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.fetch import fetch
 from nlf_pipeline.video import read_frames

@@ -9,11 +9,11 @@ from walkers import NLF_GRADE, Errors, Walk, camera_path, walking_people, write_
 
 from nlf_pipeline.artefacts import BodyFits, VideoFacts
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
-from nlf_pipeline.contacts import Stances
 from nlf_pipeline.errors import ArtefactError
 from nlf_pipeline.fit import fit
+from nlf_pipeline.fitting.contacts import Stances
+from nlf_pipeline.fitting.ground_scale import person_scales
 from nlf_pipeline.geometry import invert_rigid, rigid, transform_points
-from nlf_pipeline.ground_scale import person_scales
 from nlf_pipeline.kinematics import global_rotations, joint_positions, local_rotvecs
 from nlf_pipeline.metrics import jitter, mpjpe, pa_mpjpe
 

@@ -10,15 +10,15 @@ from walkers import CAMERA_HEIGHT, NLF_GRADE, Errors, Walk, camera_path, walking
 
 from nlf_pipeline.artefacts import Ground
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
-from nlf_pipeline.contacts import foot_motion, resting_feet
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.fit import fit
-from nlf_pipeline.floor_plane import fit_floor
+from nlf_pipeline.fitting.contacts import foot_motion, resting_feet
+from nlf_pipeline.fitting.floor_plane import fit_floor
+from nlf_pipeline.fitting.gravity import up_direction
+from nlf_pipeline.fitting.soles import find_soles
 from nlf_pipeline.geometry import invert_rigid, rigid
-from nlf_pipeline.gravity import up_direction
 from nlf_pipeline.ground import ground
 from nlf_pipeline.kinematics import global_rotations
-from nlf_pipeline.soles import find_soles
 
 FPS, FRAMES = 25.0, 120
 UP = np.array([0.1, -0.97, -0.2]) / np.linalg.norm([0.1, -0.97, -0.2])

@@ -11,7 +11,7 @@ from synthetic_videos import read_samples
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.interpolate import inbetweened, interpolate
 from nlf_pipeline.interpolators import make_interpolator
-from nlf_pipeline.retiming import retiming
+from nlf_pipeline.renderers.retiming import retiming
 from nlf_pipeline.video import read_frames
 
 

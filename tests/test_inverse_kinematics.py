@@ -3,8 +3,8 @@ import pytest
 from posed_landmarks import plausible_poses, pose
 from scipy.spatial.transform import Rotation
 
-from nlf_pipeline.inverse_kinematics import landmark_rotations
-from nlf_pipeline.landmark_body import LandmarkBody
+from nlf_pipeline.estimators.inverse_kinematics import landmark_rotations
+from nlf_pipeline.estimators.landmark_body import LandmarkBody
 from nlf_pipeline.landmarks import landmark_index
 
 LIMBS = [("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle"), ("heel", "foot_index")]

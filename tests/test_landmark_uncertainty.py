@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 
 from nlf_pipeline.body_models import SMPL_PARENTS, joint_index
-from nlf_pipeline.landmark_uncertainty import joint_uncertainties, vertex_uncertainties
+from nlf_pipeline.estimators.landmark_uncertainty import joint_uncertainties, vertex_uncertainties
 from nlf_pipeline.landmarks import landmark_index
 
 SEEN = np.ones((1, 33))

@@ -9,9 +9,9 @@ import pytest
 
 from nlf_pipeline.geometry import look_at, pinhole_matrix, project, transform_points
 from nlf_pipeline.meshes import Topology
-from nlf_pipeline.palette import person_colours
 from nlf_pipeline.renderers import RealCamera, ViewFrame, make_renderer
 from nlf_pipeline.renderers.camera_glyph import frustum
+from nlf_pipeline.renderers.palette import person_colours
 
 SIZE_PX = (320, 180)
 K_OFF_CENTRE = np.array([[300.0, 0, 171.3], [0, 300.0, 80.6], [0, 0, 1]])

@@ -7,9 +7,9 @@ from rlemasklib import RLEMask
 
 from nlf_pipeline.artefacts import VideoFacts
 from nlf_pipeline.blazepose import BodyCircle, PoseLandmarks
-from nlf_pipeline.landmark_search import find_landmarks
+from nlf_pipeline.estimators.landmark_search import find_landmarks
+from nlf_pipeline.estimators.roi_landmarks import PersonFollower, agreement, circle_from_mask, find_in_region
 from nlf_pipeline.masks import MaskTracks
-from nlf_pipeline.roi_landmarks import PersonFollower, agreement, circle_from_mask, find_in_region
 
 WIDTH_PX, HEIGHT_PX = 320, 240
 COLOURS = np.array([[250, 10, 10], [10, 250, 10], [10, 10, 250]], np.uint8)

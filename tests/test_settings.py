@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlf_pipeline.errors import UserError
-from nlf_pipeline.settings import checked_settings, flags, local_videos, no_such_video
+from nlf_pipeline.workflow.settings import checked_settings, flags, local_videos, no_such_video
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DEFAULTS = yaml.safe_load((REPOSITORY / "config.yaml").read_text())

@@ -7,9 +7,8 @@ from posed_landmarks import R_CAM_BODY, perfect_track, pose, walk
 from scipy.spatial.transform import Rotation
 
 from nlf_pipeline.artefacts import Intrinsics
-from nlf_pipeline.geometry import project, rotation_between
-from nlf_pipeline.landmark_body import LandmarkBody
-from nlf_pipeline.landmark_tracks import (
+from nlf_pipeline.estimators.landmark_body import LandmarkBody
+from nlf_pipeline.estimators.landmark_tracks import (
     LandmarkTrack,
     PersonLandmarks,
     camera_track,
@@ -17,10 +16,11 @@ from nlf_pipeline.landmark_tracks import (
     spread_points,
     spread_rotations,
 )
-from nlf_pipeline.placement import place, solve_translation, steady_depth
-from nlf_pipeline.pose_prior import standing_prior
-from nlf_pipeline.track_solve import SolveSettings, solve_tracks
-from nlf_pipeline.windowed_solve import solve_windows, window_slices
+from nlf_pipeline.estimators.placement import place, solve_translation, steady_depth
+from nlf_pipeline.estimators.pose_prior import standing_prior
+from nlf_pipeline.estimators.track_solve import SolveSettings, solve_tracks
+from nlf_pipeline.estimators.windowed_solve import solve_windows, window_slices
+from nlf_pipeline.geometry import project, rotation_between
 
 HZ = 15.0
 QUICK = SolveSettings(iterations=40)

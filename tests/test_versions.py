@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nlf_pipeline import versions
+from nlf_pipeline.workflow import versions
 
 MODULES = {
     "__init__": '"""Package."""\n',

@@ -20,16 +20,16 @@ from walkers import (
 
 from nlf_pipeline.artefacts import Bodies, BodyFits, Cameras, Ground, VideoFacts
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
-from nlf_pipeline.contacts import part_stances
 from nlf_pipeline.filtering import true_runs
 from nlf_pipeline.fit import fit
-from nlf_pipeline.foot_locking import foot_offsets, lock_feet
+from nlf_pipeline.fitting.contacts import part_stances
+from nlf_pipeline.fitting.foot_locking import foot_offsets, lock_feet
+from nlf_pipeline.fitting.leg_ik import move_feet
+from nlf_pipeline.fitting.soles import find_soles
 from nlf_pipeline.geometry import invert_rigid, rigid, transform_points
 from nlf_pipeline.ground import ground
 from nlf_pipeline.kinematics import global_rotations, joint_positions
-from nlf_pipeline.leg_ik import move_feet
 from nlf_pipeline.metrics import foot_slide, mpjpe
-from nlf_pipeline.soles import find_soles
 from nlf_pipeline.world import world, world_from_scene
 
 FPS, FRAMES = 25.0, 120

@@ -6,7 +6,7 @@ import framepump
 import numpy as np
 
 from nlf_pipeline.artefacts import CameraPath, Intrinsics, VideoFacts
-from nlf_pipeline.background_motion import BackgroundMotion, measure_background_motion
+from nlf_pipeline.cameras.background_motion import BackgroundMotion, measure_background_motion
 from nlf_pipeline.masks import MaskTracks
 
 _SAMPLES = 24

@@ -10,21 +10,21 @@ from scipy.spatial.transform import Rotation
 
 from nlf_pipeline.artefacts import Intrinsics, VideoFacts
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
-from nlf_pipeline.filtering import track_segments
-from nlf_pipeline.landmark_body import LandmarkBody
-from nlf_pipeline.landmark_search import find_landmarks
-from nlf_pipeline.landmark_tracks import (
+from nlf_pipeline.estimators.landmark_body import LandmarkBody
+from nlf_pipeline.estimators.landmark_search import find_landmarks
+from nlf_pipeline.estimators.landmark_tracks import (
     PersonLandmarks,
     camera_track,
     resample,
     spread_points,
     spread_rotations,
 )
-from nlf_pipeline.landmark_uncertainty import joint_uncertainties, vertex_uncertainties
+from nlf_pipeline.estimators.landmark_uncertainty import joint_uncertainties, vertex_uncertainties
+from nlf_pipeline.estimators.pose_prior import standing_prior
+from nlf_pipeline.estimators.windowed_solve import solve_windows
+from nlf_pipeline.filtering import track_segments
 from nlf_pipeline.masks import MaskTracks
-from nlf_pipeline.pose_prior import standing_prior
 from nlf_pipeline.predictions import FramePredictions
-from nlf_pipeline.windowed_solve import solve_windows
 
 _LONGEST_GAP_S = 0.3
 _CHUNK_FRAMES = 64

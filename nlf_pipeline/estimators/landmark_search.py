@@ -10,11 +10,11 @@ import numpy as np
 
 from nlf_pipeline.artefacts import VideoFacts
 from nlf_pipeline.blazepose import BodyCircle, FramePacket, PoseLandmarker, PoseLandmarks
-from nlf_pipeline.landmark_tracks import PersonLandmarks
+from nlf_pipeline.estimators.landmark_tracks import PersonLandmarks
+from nlf_pipeline.estimators.roi_landmarks import Landmarker, PersonFollower
 from nlf_pipeline.landmarks import BLAZEPOSE_LANDMARK_NAMES
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.progress import progress
-from nlf_pipeline.roi_landmarks import Landmarker, PersonFollower
 
 _CHUNK_FRAMES = 8
 _CHUNKS_AHEAD = 2

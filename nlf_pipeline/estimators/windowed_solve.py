@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from nlf_pipeline.landmark_body import LandmarkBody
-from nlf_pipeline.landmark_tracks import LandmarkTrack
-from nlf_pipeline.pose_prior import PosePrior
-from nlf_pipeline.track_solve import SolvedTrack, SolveSettings, solve_tracks
+from nlf_pipeline.estimators.landmark_body import LandmarkBody
+from nlf_pipeline.estimators.landmark_tracks import LandmarkTrack
+from nlf_pipeline.estimators.pose_prior import PosePrior
+from nlf_pipeline.estimators.track_solve import SolvedTrack, SolveSettings, solve_tracks
 
 WINDOW = 512
 """Longest track that is solved as one, in instants."""

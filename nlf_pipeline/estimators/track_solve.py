@@ -12,12 +12,12 @@ import numpy as np
 import torch
 
 from nlf_pipeline.body_models import joint_index
-from nlf_pipeline.inverse_kinematics import landmark_rotations
-from nlf_pipeline.landmark_body import LandmarkBody, exp_map, pose_body, rotation_axis_parts
-from nlf_pipeline.landmark_tracks import LandmarkTrack
+from nlf_pipeline.estimators.inverse_kinematics import landmark_rotations
+from nlf_pipeline.estimators.landmark_body import LandmarkBody, exp_map, pose_body, rotation_axis_parts
+from nlf_pipeline.estimators.landmark_tracks import LandmarkTrack
+from nlf_pipeline.estimators.placement import place, steady_depth
+from nlf_pipeline.estimators.pose_prior import PosePrior
 from nlf_pipeline.landmarks import BLAZEPOSE_LANDMARK_NAMES, landmark_index
-from nlf_pipeline.placement import place, steady_depth
-from nlf_pipeline.pose_prior import PosePrior
 
 _SIGMAS = {
     "shoulder": 0.07, "elbow": 0.1, "wrist": 0.16, "pinky": 0.2, "index": 0.2, "thumb": 0.2, "hip": 0.03, "knee": 0.06,

@@ -12,12 +12,12 @@ from scipy import sparse
 from scipy.sparse.linalg import splu
 from scipy.spatial.transform import Rotation
 
-from nlf_pipeline.contacts import FootMotion, foot_motion, part_stances, planted_feet
 from nlf_pipeline.filtering import true_runs, whittaker
+from nlf_pipeline.fitting.contacts import FootMotion, foot_motion, part_stances, planted_feet
+from nlf_pipeline.fitting.leg_ik import move_feet
+from nlf_pipeline.fitting.soles import TOES, Soles
 from nlf_pipeline.geometry import skew
 from nlf_pipeline.kinematics import joint_positions
-from nlf_pipeline.leg_ik import move_feet
-from nlf_pipeline.soles import TOES, Soles
 
 _BODY_LATERAL_SD, _BODY_DEPTH_SD = 0.012, 0.08
 """Errors of a body's place across and along the viewing ray, metres."""
@@ -32,7 +32,7 @@ _FOOT_ERROR_S = 0.3
 _ROUNDS = 2
 _REWEIGHTINGS = 3
 _LOCK_WEIGHT = 1e5
-_RELEASE_PERIOD_S = 0.3
+_RELEASE_PERIOD_S = 0.4
 """A foot's offset bends no faster than this on its way from one stance to the next, seconds."""
 _UP = np.array([0.0, 1.0, 0.0])
 _RIDGE = 1e-9

@@ -7,7 +7,7 @@ along their viewing rays, off the common plane or onto it.
 
 import numpy as np
 
-from nlf_pipeline.contacts import Stances
+from nlf_pipeline.fitting.contacts import Stances
 
 _SCALE_SD = 0.05
 """Usual relative error of an estimated size."""

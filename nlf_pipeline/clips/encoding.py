@@ -17,8 +17,8 @@ from av.filter import Graph
 from av.video.frame import PictureType
 from av.video.stream import VideoStream
 
-from nlf_pipeline.clip_sound import SoundWriter, make_sound_writer
-from nlf_pipeline.video_probe import VideoProbe, stamp
+from nlf_pipeline.clips.probe import VideoProbe, stamp
+from nlf_pipeline.clips.sound import SoundWriter, make_sound_writer
 
 T = TypeVar("T")
 _COPYABLE_CONTAINERS = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}

@@ -7,10 +7,10 @@ from itertools import islice
 import numpy as np
 from smplfitter.pt import BodyFitter
 
-from nlf_pipeline.pose_fitting import BodyPoints, fit_poses, fit_shape, solve_shape
+from nlf_pipeline.fitting.pose_fitting import BodyPoints, fit_poses, fit_shape, solve_shape
+from nlf_pipeline.fitting.track_smoothing import PoseTrack
 from nlf_pipeline.predictions import FramePredictions, Predictions
 from nlf_pipeline.progress import progress
-from nlf_pipeline.track_smoothing import PoseTrack
 
 _SAMPLE_FRAMES = 32
 """At least so many frames decide a person's shape, where there are so many; at most twice as many."""

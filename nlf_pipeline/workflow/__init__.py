@@ -1,0 +1,1 @@
+"""What the Snakefile needs: checked settings, locks, code versions, logs, summaries."""
