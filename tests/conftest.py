@@ -1,17 +1,27 @@
 from pathlib import Path
 
 import pytest
+import torch
 
+from nlf_pipeline.body_models import BodyMeshes, load_body_model
 from nlf_pipeline.build_body import build_body
 
-BUILT_BODY = Path(__file__).parents[1] / "resources" / "body_models" / "open"
+
+@pytest.fixture(scope="session", autouse=True)
+def one_torch_thread() -> None:
+    """Threads that wait for one another cost more than they bring on tensors this small."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
 def body_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The open body: the checkout's where it has been built, else built once for all tests."""
-    if (BUILT_BODY / "landmark_regressor.npy").is_file():
-        return BUILT_BODY
+    """The open body, built once for all tests."""
     folder = tmp_path_factory.mktemp("body_models") / "open"
     build_body(out=folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def meshes(body_dir: Path) -> BodyMeshes:
+    """The open body on the vertices that predictions carry."""
+    return BodyMeshes(load_body_model(body_dir, subset=True))

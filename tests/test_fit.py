@@ -3,12 +3,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from scipy.spatial.transform import Rotation
 from walkers import NLF_GRADE, Errors, Walk, camera_path, walking_people, write_inputs
 
 from nlf_pipeline.artefacts import BodyFits, VideoFacts
-from nlf_pipeline.body_models import BodyMeshes, load_body_model
+from nlf_pipeline.body_models import BodyMeshes
 from nlf_pipeline.errors import ArtefactError
 from nlf_pipeline.fit import fit
 from nlf_pipeline.fitting.contacts import Stances
@@ -18,16 +17,6 @@ from nlf_pipeline.kinematics import global_rotations, joint_positions, local_rot
 from nlf_pipeline.metrics import jitter, mpjpe, pa_mpjpe
 
 FPS, FRAMES = 25.0, 100
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="module")
-def meshes(body_dir: Path) -> BodyMeshes:
-    return BodyMeshes(load_body_model(body_dir, subset=True))
 
 
 @pytest.fixture(scope="module")

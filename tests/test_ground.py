@@ -2,14 +2,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 from walkers import CAMERA_HEIGHT, NLF_GRADE, Errors, Walk, camera_path, walking_people, write_inputs
 
 from nlf_pipeline.artefacts import Ground
-from nlf_pipeline.body_models import BodyMeshes, load_body_model
+from nlf_pipeline.body_models import BodyMeshes
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.fit import fit
 from nlf_pipeline.fitting.contacts import foot_motion, resting_feet
@@ -22,16 +21,6 @@ from nlf_pipeline.kinematics import global_rotations
 
 FPS, FRAMES = 25.0, 120
 UP = np.array([0.1, -0.97, -0.2]) / np.linalg.norm([0.1, -0.97, -0.2])
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="module")
-def meshes(body_dir: Path) -> BodyMeshes:
-    return BodyMeshes(load_body_model(body_dir, subset=True))
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from scipy.spatial.transform import Rotation
 from walkers import (
     CAMERA_HEIGHT,
@@ -19,7 +18,7 @@ from walkers import (
 )
 
 from nlf_pipeline.artefacts import Bodies, BodyFits, Cameras, Ground, VideoFacts
-from nlf_pipeline.body_models import BodyMeshes, load_body_model
+from nlf_pipeline.body_models import BodyMeshes
 from nlf_pipeline.filtering import true_runs
 from nlf_pipeline.fit import fit
 from nlf_pipeline.fitting.contacts import part_stances
@@ -34,16 +33,6 @@ from nlf_pipeline.world import world, world_from_scene
 
 FPS, FRAMES = 25.0, 120
 T_WORLD_CAM = camera_path(FRAMES, moving=True)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="module")
-def meshes(body_dir: Path) -> BodyMeshes:
-    return BodyMeshes(load_body_model(body_dir, subset=True))
 
 
 @pytest.fixture(scope="module")
