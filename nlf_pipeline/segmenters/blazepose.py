@@ -15,12 +15,13 @@ from nlf_pipeline.progress import progress
 from nlf_pipeline.segmenters import PeopleChoice, SegmentedPeople
 from nlf_pipeline.segmenters.people_choice import choose_people
 from nlf_pipeline.segmenters.tracker import PeopleTracker
-from nlf_pipeline.segmenters.tracklets import Tracklet, identities
+from nlf_pipeline.segmenters.tracklets import Tracklet, identities, reliability
 from nlf_pipeline.segmenters.workers import Workers, prefetched
 
 _MOST_WORKERS = 4  # more than there are people at a time would idle
 _WORKING_SIDE_PX = 1280  # BlazePose sees a region in 256 x 256 pixels: more of them cost time and show nothing
-_SHORTEST_S = 0.3  # who is seen for less is a pattern in the background
+_SHORTEST_S = 0.3
+_LEAST_RELIABILITY = 0.42
 log = logging.getLogger(__name__)
 
 
@@ -51,8 +52,12 @@ def follow_everybody(frames: Iterable[np.ndarray], facts: VideoFacts) -> MaskTra
             for frame, image in zip(range(shot.start, shot.stop), images, strict=False):
                 tracker.step(frame, image)
             people += identities(tracker.finish(), facts.fps)
-    kept = [person for person in people if len(person) >= _SHORTEST_S * facts.fps]
-    log.info("%d people were seen; %d more were seen too shortly to be real", len(kept), len(people) - len(kept))
+    kept = [
+        person
+        for person in people
+        if len(person) >= _SHORTEST_S * facts.fps and reliability(person, facts.fps) > _LEAST_RELIABILITY
+    ]
+    log.info("%d people were seen; %d patterns were taken for people at first", len(kept), len(people) - len(kept))
     masks = [_masks_by_frame(person, facts.n_frames) for person in kept]
     return MaskTracks(facts.size_px, facts.fps, facts.n_frames, tuple(range(len(kept))), tuple(masks))
 

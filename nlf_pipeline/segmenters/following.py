@@ -10,6 +10,7 @@ from nlf_pipeline.blazepose import PoseLandmarker
 from nlf_pipeline.segmenters.appearance import Looks, describe, parts_distance
 from nlf_pipeline.segmenters.association import Motion, landmark_similarity
 from nlf_pipeline.segmenters.observation import Cover, Observation, Pose, observe
+from nlf_pipeline.segmenters.people_detection import is_same_place
 from nlf_pipeline.segmenters.sharing import Body, foreign_pixels, own_mask
 
 MIN_VISIBLE_PART = 0.1
@@ -33,6 +34,7 @@ _SAME_POSE = 0.5
 _SAME_MASK = 0.6
 _BIRTH_VISIBILITY = 0.5
 _BIRTH_SUPPORT = 0.7
+_BIRTH_LIKENESS = 0.5
 _MIN_HEIGHT_PX = 32
 
 
@@ -140,6 +142,7 @@ def is_person(observation: Observation) -> bool:
     return (
         observation.core_visibility > _BIRTH_VISIBILITY
         and observation.mask_support() > _BIRTH_SUPPORT
+        and observation.likeness() > _BIRTH_LIKENESS
         and observation.height_px > _MIN_HEIGHT_PX
     )
 
@@ -149,6 +152,8 @@ def is_duplicate(a: Observation, b: Observation) -> bool:
     radius_px = max(a.circle.radius_px, b.circle.radius_px)
     if landmark_similarity(a.landmarks_px, b.landmarks_px, radius_px) > _SAME_POSE:
         return True
+    if not is_same_place(a.circle, b.circle):  # masks alone do not tell: one person's often reaches over another
+        return False
     common = np.count_nonzero(a.mask & a.window.moved(b.mask, b.window))
     return bool(common > _SAME_MASK * max(min(a.area_px, b.area_px), 1))
 

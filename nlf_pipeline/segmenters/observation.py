@@ -150,6 +150,10 @@ class Observation(Pose):
         near = cv2.dilate(self.mask.astype(np.uint8), np.ones((5, 5), np.uint8))
         return float(near[points[inside, 1], points[inside, 0]].sum() / max(inside.sum(), 1))
 
+    def likeness(self) -> float:
+        """How much like a person it is, in [0, 1]: the core landmarks are visible, and the mask is about them."""
+        return self.core_visibility * self.mask_support()
+
     def without(self, covers: Sequence[Cover]) -> "Observation":
         """The same person with only the pixels that no cover hides."""
         hidden = np.zeros_like(self.mask)
@@ -180,6 +184,25 @@ class Observation(Pose):
         return RLEMask.from_array(canvas)
 
 
+def without_people(image: np.ndarray, window: Window, people: Sequence[Cover], outline_px: float) -> np.ndarray:
+    """A part of the frame with people painted over by what is around them.
+
+    Args:
+        image: (height, width, 3) uint8 RGB frame.
+        window: the part.
+        people: whom to paint over.
+        outline_px: how far beyond their masks.
+    """
+    hidden = np.zeros(window.shape, bool)
+    for other_window, other_mask in people:
+        if window.intersects(other_window):
+            hidden |= window.moved(other_mask, other_window)
+    if not hidden.any():
+        return window.cut(image)
+    outlined = cv2.dilate(hidden.astype(np.uint8), _square(outline_px))
+    return fill_from_surroundings(window.cut(image), outlined > 0)
+
+
 def _square(half_px: float) -> np.ndarray:
     """Kernel of a morphological operation."""
     return np.ones((2 * max(1, round(half_px)) + 1,) * 2, np.uint8)
@@ -201,14 +224,7 @@ def observe(
     window = window_about(circle, (width_px, height_px))
     if min(window.shape) < 16:
         return None
-    crop = window.cut(image)
-    hidden = np.zeros(window.shape, bool)
-    for other_window, other_mask in in_front:
-        if window.intersects(other_window):
-            hidden |= window.moved(other_mask, other_window)
-    if hidden.any():
-        outlined = cv2.dilate(hidden.astype(np.uint8), _square(_OUTLINE_RADII * circle.radius_px))
-        crop = fill_from_surroundings(crop, outlined > 0)
+    crop = without_people(image, window, in_front, _OUTLINE_RADII * circle.radius_px)
     origin = window.origin_px
     found = landmarker.find(FramePacket.from_rgb(crop), BodyCircle(circle.centre_px - origin, circle.rim_px - origin))
     if found is None or found.mask is None:

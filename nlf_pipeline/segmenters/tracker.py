@@ -21,7 +21,7 @@ from nlf_pipeline.segmenters.following import (
     look,
     meet_newcomers,
 )
-from nlf_pipeline.segmenters.observation import Cover, Observation, observe
+from nlf_pipeline.segmenters.observation import Cover, Observation, Window, observe, without_people
 from nlf_pipeline.segmenters.people_detection import Tile, is_same_place, search_tiles, suppress_duplicates, tile_about
 from nlf_pipeline.segmenters.sharing import Body, glimpse
 from nlf_pipeline.segmenters.tracked_person import TrackedPerson
@@ -34,6 +34,7 @@ _ANY_SIZE_EVERY = 3  # every so many searches look for people of any size
 _LOST_S = 1.0  # after this long unseen nobody is expected any more
 _SPLIT_S = 0.25  # who was unseen for longer is a new tracklet, to be linked with hindsight
 _MOST_PEOPLE = 20  # at a time; each costs a run of the model in every frame
+_OUTLINE_PX = 4
 _MOST_LOOKS = 4  # at somebody detected
 _SETTLED_RADII = 0.1
 _RETURN_COST = 0.7  # looks distance and jump together
@@ -132,24 +133,48 @@ class PeopleTracker:
         self, frame: int, image: np.ndarray, known: Sequence[Observation], missing: Sequence[TrackedPerson]
     ) -> list[Seen]:
         """People whom the detector finds and who are not among the `known` people in this frame."""
+        tiles = self._tiles(frame, missing)
+        if not tiles:
+            return []
+        covers: list[Cover] = [(person.window, person.mask) for person in known]
+        newcomers = meet_newcomers(image, self._detect(image, image, tiles, known, covers), covers)
+        # of people close together the detector reports one: look again about everybody, with him painted over
+        known = [*known, *(seen.observation for seen in newcomers)]
+        covers += [(seen.observation.window, seen.observation.mask) for seen in newcomers]
+        height_px, width_px = image.shape[:2]
+        emptied = without_people(image, Window(0, 0, width_px, height_px), covers, _OUTLINE_PX)
+        tiles = [tile_about(person.circle.centre_px, person.height_px, self._size_px) for person in known]
+        neighbours = [
+            person
+            for person in self._detect(image, emptied, tiles, known, covers)
+            if any(person.extent.intersects(other.extent) for other in known)
+        ]
+        room = max(0, _MOST_PEOPLE - len(self._people)) + len(missing)
+        return [*newcomers, *meet_newcomers(image, neighbours, covers)][:room]
+
+    def _detect(
+        self,
+        image: np.ndarray,
+        searched: np.ndarray,
+        tiles: Sequence[Tile],
+        known: Sequence[Observation],
+        covers: Sequence[Cover],
+    ) -> list[Observation]:
+        """People in tiles of `searched` who are not among the `known`, whose pixels are `covers`."""
         detected = self._workers.map(
-            lambda models, tile: models.detector.detect(tile.cut(image), (tile.left, tile.top)),
-            self._tiles(frame, missing),
+            lambda models, tile: models.detector.detect(tile.cut(searched), (tile.left, tile.top)), tiles
         )
         fresh = [
             detection
             for detection in suppress_duplicates([detection for tile in detected for detection in tile])
             if not any(is_same_place(detection.circle, person.circle) for person in known)
         ]
-        room = max(0, _MOST_PEOPLE - len(self._people)) + len(missing)
-        fresh = sorted(fresh, key=lambda detection: -detection.circle.radius_px)[:room]
-        covers: list[Cover] = [(person.window, person.mask) for person in known]
         examined = [person for person in self._workers.map(partial(_examine, image, covers), fresh) if person]
         people: list[Observation] = []
-        for person in sorted(examined, key=lambda person: -person.core_visibility * person.mask_support()):
+        for person in sorted(examined, key=lambda person: -person.likeness()):
             if not any(is_duplicate(person, other) for other in [*known, *people]):
                 people.append(person)
-        return meet_newcomers(image, people, covers)
+        return people
 
     def _returned(
         self, frame: int, newcomers: Sequence[Seen], missing: Sequence[TrackedPerson]
@@ -170,15 +195,15 @@ class PeopleTracker:
         extents = [seen.observation.extent for _, seen in found]
         extents += [person.expect(frame, self._fps).pose.extent for person in missing if person.frame < frame]
         for person, seen in found:
-            sighting = self._sighting(frame, seen, person.area_radii2)
+            sighting = self._sighting(frame, seen, person.area_radii2, seen.observation.likeness())
             if sighting.visible_part <= MIN_VISIBLE_PART:  # others own nearly all he claimed
                 continue
             alone = sum(seen.observation.extent.intersects(extent) for extent in extents) == 1
             person.meet(frame, self._fps, seen, sighting, alone)
 
-    def _glimpse(self, frame: int, image: np.ndarray, seen: Sequence[Observation]) -> list[Observation]:
+    def _glimpse(self, frame: int, image: np.ndarray, people: Sequence[Observation]) -> list[Observation]:
         """Mark what sticks out of people who are hidden behind those seen, without learning from it."""
-        covers: list[Cover] = [(person.window, person.mask) for person in seen]
+        covers: list[Cover] = [(person.window, person.mask) for person in people]
         glimpsed = []
         for person in self._people:
             if person.frame == frame or not person.sightings:
@@ -188,12 +213,12 @@ class PeopleTracker:
             if visible is not None:
                 covers.append(visible)
                 observation = Observation(pose.landmarks_px, pose.visibility, pose.circle, *visible)
-                sighting = self._sighting(frame, Seen(observation, person.looks, 0.0), person.area_radii2)
-                person.sightings.append(sighting)
+                seen = Seen(observation, person.looks, 0.0)
+                person.sightings.append(self._sighting(frame, seen, person.area_radii2, None))
                 glimpsed.append(observation)
         return glimpsed
 
-    def _sighting(self, frame: int, seen: Seen, area_radii2: float) -> Sighting:
+    def _sighting(self, frame: int, seen: Seen, area_radii2: float, likeness: float | None) -> Sighting:
         circle = seen.observation.circle
         return Sighting(
             frame=frame,
@@ -202,6 +227,7 @@ class PeopleTracker:
             mask=seen.observation.full_mask(self._size_px, self._mask_size_px),
             appearance=seen.looks.parts.astype(np.float16),
             visible_part=seen.observation.area_px / (area_radii2 * circle.radius_px**2),
+            likeness=likeness,
         )
 
     def _trace_back(self, person: TrackedPerson) -> None:
@@ -219,7 +245,7 @@ class PeopleTracker:
             if any(is_duplicate(seen.observation, other) for other in recent.people):
                 break
             seen = dataclasses.replace(seen, observation=seen.observation.without(covers))
-            sighting = self._sighting(recent.frame, seen, past.area_radii2)
+            sighting = self._sighting(recent.frame, seen, past.area_radii2, seen.observation.likeness())
             past.meet(recent.frame, self._fps, seen, sighting, alone=False)
             recent.people.append(seen.observation)
         person.sightings[:0] = past.sightings[::-1]

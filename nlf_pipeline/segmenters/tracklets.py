@@ -23,6 +23,8 @@ from nlf_pipeline.segmenters.association import (
 _END_S = 0.5  # how much of a tracklet tells the speed at its end
 _CHANGE_WINDOW_S = 0.5
 _CHANGE_LIMIT = 0.22  # appearance distance between before and after; a cut too many is mended by linking
+_ACCELERATION = 3.0  # radii / s^2, usual for people
+_JITTER_COST = 5.0  # per radius
 _CLEAR = 0.6  # visible part of a body above which its colours are trusted
 
 
@@ -39,6 +41,8 @@ class Sighting:
     """(parts, 3, bins)."""
     visible_part: float
     """Visible area over that of the whole body, about."""
+    likeness: float | None
+    """How much like a person it looked, in [0, 1]; None if only colours were seen where he was expected."""
 
 
 Tracklet = tuple[Sighting, ...]
@@ -101,3 +105,21 @@ def identities(tracklets: Sequence[Tracklet], fps: float) -> list[Tracklet]:
             if 0 < after.first_frame - before.last_frame <= prices.longest_gap_s * fps:
                 costs[i, j] = link_cost(before, after, parts_distance(looks[i], looks[j]), fps, prices)
     return [tuple(s for i in chain for s in pieces[i]) for chain in link_tracklets(costs)]
+
+
+def reliability(person: Tracklet, fps: float) -> float:
+    """How surely somebody followed is a person and not a pattern in the background; 1 or less, may be negative.
+
+    Patterns look less like people, are lost every few frames, and jump about more than anybody moves.
+    """
+    likeness = [s.likeness for s in person if s.likeness is not None]
+    if not likeness:
+        return 0.0
+    coverage = len(person) / (person[-1].frame - person[0].frame + 1)
+    jumps = [
+        float(np.linalg.norm(c.centre_px - 2 * b.centre_px + a.centre_px)) / b.radius_px
+        for a, b, c in zip(person[:-2], person[1:-1], person[2:], strict=True)
+        if c.frame - a.frame == 2
+    ]
+    jitter = max(0.0, float(np.median(jumps)) - _ACCELERATION / fps**2) if jumps else 0.0
+    return float(np.mean(likeness)) * np.sqrt(coverage) - _JITTER_COST * jitter
