@@ -129,6 +129,15 @@ def test_feet_on_one_line_leave_up_as_it_was() -> None:
     assert plane.offset == pytest.approx(float(np.mean(points @ UP)), abs=0.02)
 
 
+def test_two_feet_that_disagree_give_the_lower_one() -> None:
+    across = np.cross(UP, [0.0, 0, 1])
+    points = np.stack([0.5 * UP, across, across + 0.01 * UP])[:2]
+    plane = fit_floor(points, np.ones(2), UP, 0.05, 0)
+    assert angle_deg(plane.normal, UP) < 1
+    assert plane.offset == pytest.approx(0, abs=0.02)
+    assert plane.inliers.tolist() == [False, True]
+
+
 def test_a_wall_is_no_floor() -> None:
     rng = np.random.default_rng(2)
     side = np.cross(UP, [0.0, 0, 1])

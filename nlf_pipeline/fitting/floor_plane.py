@@ -73,7 +73,7 @@ def _consensus(local: np.ndarray, threshold: float, seed: int) -> np.ndarray:
     from sklearn.linear_model import LinearRegression, RANSACRegressor
 
     if len(local) < _RANSAC_FROM:
-        return np.abs(local[:, 2] - np.median(local[:, 2])) < 2 * threshold
+        return _at_one_height(local[:, 2], 2 * threshold)
     ransac = RANSACRegressor(
         LinearRegression(),
         min_samples=3,
@@ -87,4 +87,10 @@ def _consensus(local: np.ndarray, threshold: float, seed: int) -> np.ndarray:
             warnings.simplefilter("ignore", UndefinedMetricWarning)  # of a draw with a single inlier
             return ransac.fit(local[:, :2], local[:, 2]).inlier_mask_
     except ValueError:  # no draw gave a plane near level
-        return np.abs(local[:, 2] - np.median(local[:, 2])) < 2 * threshold
+        return _at_one_height(local[:, 2], 2 * threshold)
+
+
+def _at_one_height(heights: np.ndarray, tolerance: float) -> np.ndarray:
+    """(n,) bool: the largest group of points within `tolerance` of one of them, the lowest of equals; never empty."""
+    near = np.abs(heights[:, None] - np.sort(heights)) < tolerance
+    return near[:, np.argmax(near.sum(axis=0))]
