@@ -34,4 +34,4 @@ onsuccess:
 
 
 onerror:
-    print(failure_summary(LOGS, since=RUN_STARTED[-1]), file=sys.stderr)
+    print(failure_summary(LOGS, [*config["video_id"], "body_models"], since=RUN_STARTED[-1]), file=sys.stderr)

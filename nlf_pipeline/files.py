@@ -1,4 +1,4 @@
-"""Outputs appear whole or not at all."""
+"""Inputs are looked at before they are opened; outputs appear whole or not at all."""
 
 import contextlib
 import glob
@@ -6,6 +6,27 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from nlf_pipeline.errors import UserError
+
+
+def check_readable(path: Path, expected: str) -> None:
+    """Raise UserError unless `path` is a file that this user can read.
+
+    Args:
+        path: the input.
+        expected: what it should be, in words, such as "a video file".
+    """
+    if path.is_symlink() and not path.exists():
+        raise UserError(
+            f"{path}: found a link to {path.readlink()}, where nothing is; expected {expected}. Mend the link."
+        )
+    if path.is_dir():
+        raise UserError(f"{path}: found a folder, expected {expected}. Put the file itself there.")
+    if not path.is_file():
+        raise UserError(f"{path}: not found, expected {expected}. Put it there.")
+    if not os.access(path, os.R_OK):
+        raise UserError(f"{path}: cannot be read (permission denied). Make the file readable: chmod a+r {path}")
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import time
 import yaml
 
 from nlf_pipeline.errors import UserError
+from nlf_pipeline.files import check_readable
 from nlf_pipeline.workflow.run_lock import check_writable, hold_locks
 from nlf_pipeline.workflow.run_summary import failure_summary, run_summary
 from nlf_pipeline.workflow.settings import (
@@ -71,6 +72,7 @@ def source_of(video):
     if video == DEMO and RENDERS_DEMO:
         return f"{VIDEOS_IN}/{DEMO}.mp4"
     if video in LOCAL_VIDEOS:
+        or_stop(check_readable, LOCAL_VIDEOS[video], "a video file")
         return str(LOCAL_VIDEOS[video])
     if is_youtube_id(video):
         return f"resources/downloads/{video}.mp4"

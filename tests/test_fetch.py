@@ -234,8 +234,12 @@ def bad_files(folder):
         frame.sample_rate = SAMPLE_RATE
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+    (folder / "folder.mp4").mkdir()
+    (folder / "link.mp4").symlink_to(folder / "gone.mp4")
     return {
         folder / "missing.mp4": "not found",
+        folder / "folder.mp4": "a folder",
+        folder / "link.mp4": "gone.mp4",
         text: "a text file",
         empty: "an empty file",
         noise: "unknown or damaged",

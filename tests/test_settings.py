@@ -94,6 +94,9 @@ def test_lists_on_the_command_line_hold_numbers():
         ("static_camera=false", ["static_camera", "not available"]),
         ("body_model=smpl", ["body_models_dir", "smpl"]),
         ("fov={", ["fov", "degrees"]),
+        ("opacity=.nan", ["opacity", "nan", "0 to 1"]),
+        ("time_range=[0,.inf]", ["time_range", "inf", "seconds"]),
+        ("video_id=a,a", ["video_id", "each once"]),
     ],
 )
 def test_wrong_value_names_key_value_and_what_is_allowed(setting, shown):

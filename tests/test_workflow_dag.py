@@ -261,6 +261,15 @@ def test_missing_video_is_named_with_what_is_there(tmp_path):
     assert "videos_in/007.mp4" in message and "other" in message
 
 
+def test_link_to_nothing_is_named_before_anything_is_made(tmp_path):
+    run = Run(tmp_path)
+    run.add_video("a.mp4")
+    (run.folder / "videos_in" / "b.mp4").symlink_to("gone.mp4")
+    result = run.snakemake("--config", "video_id=a,b")
+    assert result.returncode != 0 and "error: videos_in/b.mp4: found a link to gone.mp4" in result.stderr
+    assert "Exception" not in result.stderr and not (run.folder / "results" / "a").exists()
+
+
 def test_results_that_cannot_be_written_are_named(tmp_path):
     run = Run(tmp_path)
     run.add_video("clip.mp4")

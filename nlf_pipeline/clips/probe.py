@@ -12,6 +12,7 @@ from av.error import FFmpegError
 from av.stream import Disposition
 
 from nlf_pipeline.errors import UserError
+from nlf_pipeline.files import check_readable
 
 _MP4_ATOMS = {b"ftyp", b"mdat", b"moov", b"free", b"wide", b"skip", b"uuid"}
 _FILM_WIDTH_MM = 36.0
@@ -89,13 +90,10 @@ def probe_video(path: Path) -> VideoProbe:
     Raises:
         UserError: if the file is missing, unreadable, no video, or has no picture.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: not found, expected a video file. Put the video there.")
+    check_readable(path, "a video file")
     try:
         with av.open(str(path)) as container:
             return _probe_container(container, path)
-    except PermissionError as error:
-        raise UserError(f"{path}: cannot be read (permission denied). Make the file readable: chmod a+r.") from error
     except FFmpegError as error:
         raise unreadable(path) from error
 

@@ -21,10 +21,16 @@ def run_summary(video_ids: Iterable[str], results: Path = Path("results")) -> st
     return "\n".join(line for folder in folders if (folder / "bodies.npz").is_file() for line in _summary_lines(folder))
 
 
-def failure_summary(logs: Path, since: float) -> str:
-    """The last error in every log file that was written since a moment (seconds since the epoch), one per line."""
+def failure_summary(logs: Path, folders: Iterable[str], since: float) -> str:
+    """The last error in every log file that this run wrote, one per line.
+
+    Args:
+        logs: folder of the logs.
+        folders: the folders in it that belong to this run; other runs may be under way.
+        since: when this run started, seconds since the epoch.
+    """
     lines = []
-    for path in sorted(logs.glob("*/*.log")):
+    for path in sorted(path for folder in folders for path in (logs / folder).glob("*.log")):
         if path.stat().st_mtime >= since and (errors := _ERROR_RECORD.findall(path.read_text(errors="replace"))):
             lines.append(f"  {path}: {errors[-1].strip()}")
     if not lines:

@@ -1,6 +1,7 @@
 """The workflow's settings: checked before anything runs, and turned into options of the stages."""
 
 import difflib
+import math
 import os
 import re
 import shlex
@@ -12,10 +13,15 @@ from typing import Any
 
 import jsonschema
 import yaml
+from jsonschema.validators import extend
 
 from nlf_pipeline.errors import UserError
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi")
+_Validator = extend(
+    jsonschema.Draft202012Validator,
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("number", lambda _, value: _is_finite(value)),
+)
 _PLAIN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
 _EMBEDDED_BACKENDS = {
@@ -45,12 +51,17 @@ def checked_settings(config: Mapping[str, Any], arguments: Iterable[str], schema
     settings = {**config, **_typed_again(arguments)}
     if isinstance(settings.get("video_id"), str):
         settings["video_id"] = [part.strip() for part in settings["video_id"].split(",")]
-    errors = jsonschema.Draft202012Validator(schema).iter_errors(settings)
+    errors = _Validator(schema).iter_errors(settings)
     problems = list(dict.fromkeys(_describe(error, schema) for error in errors)) or [*_contradictions(settings)]
     if problems:
         raise UserError("wrong settings (config.yaml or --config):\n" + "\n".join(f"  {line}" for line in problems))
     chosen = {stage: settings[stage] or backend for stage, backend in _EMBEDDED_BACKENDS.items()}
     return {**settings, **chosen}
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether this is a number, which YAML's .nan and .inf are not."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
 
 
 def _typed_again(arguments: Iterable[str]) -> dict[str, Any]:
