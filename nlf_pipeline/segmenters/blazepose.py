@@ -20,7 +20,7 @@ from nlf_pipeline.segmenters.workers import Workers, prefetched
 
 _MOST_WORKERS = 4  # more than there are people at a time would idle
 _WORKING_SIDE_PX = 1280  # BlazePose sees a region in 256 x 256 pixels: more of them cost time and show nothing
-_SHORTEST_S = 0.3
+_SHORTEST_S = 0.3  # or half the shot
 _LEAST_RELIABILITY = 0.42
 log = logging.getLogger(__name__)
 
@@ -42,6 +42,7 @@ def follow_everybody(frames: Iterable[np.ndarray], facts: VideoFacts) -> MaskTra
         facts: of the clip.
     """
     people: list[Tracklet] = []
+    n_patterns = 0
     scale = min(1.0, _WORKING_SIDE_PX / max(facts.size_px))
     working_size_px = (round(facts.width_px * scale), round(facts.height_px * scale))
     small = (cv2.resize(image, working_size_px, interpolation=cv2.INTER_AREA) for image in frames)
@@ -51,15 +52,14 @@ def follow_everybody(frames: Iterable[np.ndarray], facts: VideoFacts) -> MaskTra
             tracker = PeopleTracker(workers, working_size_px, facts.fps, facts.size_px)
             for frame, image in zip(range(shot.start, shot.stop), images, strict=False):
                 tracker.step(frame, image)
-            people += identities(tracker.finish(), facts.fps)
-    kept = [
-        person
-        for person in people
-        if len(person) >= _SHORTEST_S * facts.fps and reliability(person, facts.fps) > _LEAST_RELIABILITY
-    ]
-    log.info("%d people were seen; %d patterns were taken for people at first", len(kept), len(people) - len(kept))
-    masks = [_masks_by_frame(person, facts.n_frames) for person in kept]
-    return MaskTracks(facts.size_px, facts.fps, facts.n_frames, tuple(range(len(kept))), tuple(masks))
+            found = identities(tracker.finish(), facts.fps)
+            shortest = min(_SHORTEST_S * facts.fps, (shot.stop - shot.start) / 2)
+            real = [p for p in found if len(p) >= shortest and reliability(p, facts.fps) > _LEAST_RELIABILITY]
+            people += real
+            n_patterns += len(found) - len(real)
+    log.info("%d people were seen; %d patterns were taken for people at first", len(people), n_patterns)
+    masks = [_masks_by_frame(person, facts.n_frames) for person in people]
+    return MaskTracks(facts.size_px, facts.fps, facts.n_frames, tuple(range(len(people))), tuple(masks))
 
 
 def _masks_by_frame(person: Tracklet, n_frames: int) -> tuple[RLEMask | None, ...]:
