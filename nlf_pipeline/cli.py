@@ -36,7 +36,14 @@ STAGES = {
 }
 """Command -> module of this package, whose last part is also its function's name."""
 _USAGE = "nlf-pipeline [--log FILE]"
-_THE_MACHINES_FAULT = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
+_CURES = {
+    errno.EACCES: "Change its permissions",
+    errno.EPERM: "Change its permissions",
+    errno.EROFS: "Choose a working directory that can be written",
+    errno.ENOSPC: "Free some space",
+    errno.EDQUOT: "Free some space",
+}
+"""What to do about errors that are the machine's, not ours."""
 _INTERRUPTED = 130
 log = logging.getLogger("nlf_pipeline")
 
@@ -86,8 +93,9 @@ def _report(error: Exception, log_path: Path | None) -> None:
     """One message on the terminal and in the log; the traceback of a defect goes to the log, where there is one."""
     if isinstance(error, UserError):
         log.error("%s", error)
-    elif isinstance(error, OSError) and error.errno in _THE_MACHINES_FAULT:
-        log.error("%s: %s", error.filename or "disk", error.strerror)
+    elif isinstance(error, OSError) and error.errno in _CURES:
+        name = error.filename or "a file could not be written"
+        log.error("%s: %s. %s, then run again.", name, error.strerror, _CURES[error.errno])
     elif log_path is None:
         traceback.print_exception(error)
     else:

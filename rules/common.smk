@@ -24,6 +24,7 @@ TRUTH = Path("truth")
 RESULTS = Path("results")
 DEMO = "demo"
 LOGS = Path("logs")
+BENCHMARKS = Path("benchmarks/runs")
 HELD_LOCKS = []
 RUN_STARTED = []
 
@@ -48,7 +49,8 @@ with open(Path(workflow.basedir) / "config.schema.yaml") as schema_file:
         )
     )
 
-or_stop(check_writable, RESULTS)
+for folder in [LOGS, BENCHMARKS, *(RESULTS / video for video in config["video_id"])]:
+    or_stop(check_writable, folder)
 LOCAL_VIDEOS = or_stop(local_videos, VIDEOS_IN)
 # A file of the user's own that happens to be called demo is an ordinary video.
 RENDERS_DEMO = DEMO not in LOCAL_VIDEOS or (TRUTH / DEMO).is_dir()

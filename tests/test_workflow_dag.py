@@ -270,12 +270,14 @@ def test_link_to_nothing_is_named_before_anything_is_made(tmp_path):
     assert "Exception" not in result.stderr and not (run.folder / "results" / "a").exists()
 
 
-def test_results_that_cannot_be_written_are_named(tmp_path):
+@pytest.mark.parametrize("place", ["results", "results/clip", "logs", "benchmarks"])
+def test_folders_that_cannot_be_written_are_named(tmp_path, place):
     run = Run(tmp_path)
     run.add_video("clip.mp4")
-    (run.folder / "results").write_text("a file where a folder should be")
+    (run.folder / place).parent.mkdir(exist_ok=True)
+    (run.folder / place).write_text("a file where a folder should be")
     message = run.refuses("video_id=clip")
-    assert "results" in message and "--directory" in message
+    assert f"{run.folder / place}: cannot be written" in message and "--directory" in message
 
 
 def test_two_runs_of_one_video_at_a_time_are_refused_of_two_videos_not(tmp_path):

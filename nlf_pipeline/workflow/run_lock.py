@@ -17,7 +17,7 @@ def check_writable(folder: Path) -> None:
     if not existing.is_dir():
         raise _unwritable(existing, "it is a file")
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise _unwritable(existing, "permission denied")
+        raise _unwritable(existing, "no permission, or a read-only disk")
 
 
 def hold_locks(names: Iterable[str], folder: Path) -> list[int]:
@@ -50,6 +50,6 @@ def hold_locks(names: Iterable[str], folder: Path) -> list[int]:
 
 def _unwritable(folder: Path, reason: str) -> UserError:
     return UserError(
-        f"{folder.absolute()}: cannot be written ({reason}), expected a folder for results. Make it writable, or "
+        f"{folder.absolute()}: cannot be written ({reason}), expected a folder. Make it writable, or "
         "choose another working directory with: snakemake --directory DIR"
     )
