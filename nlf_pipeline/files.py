@@ -38,7 +38,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     for left_behind in path.parent.glob(f".{glob.escape(path.stem)}-????????{path.suffix}"):
-        left_behind.unlink(missing_ok=True)  # by a process that was killed
+        # By a process that was killed; encoders keep files of their own beside theirs.
+        for part in path.parent.glob(f"{glob.escape(left_behind.stem)}.*"):
+            part.unlink(missing_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
     os.close(descriptor)
     temporary = Path(name)

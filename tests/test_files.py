@@ -26,9 +26,9 @@ def test_failure_keeps_the_old_file_and_nothing_else(tmp_path):
 
 
 def test_remains_of_a_killed_writer_are_removed_and_other_files_are_not(tmp_path):
-    for name in (".a-abcd1234.json", ".ab-abcd1234.json", ".a-abcd1234.mp4", "a-abcd1234.json"):
+    for name in (".a-abcd1234.json", ".a-abcd1234.tmp_0a1b", ".ab-abcd1234.json", ".a-abcd9999.mp4", "a-abcd1234.json"):
         (tmp_path / name).touch()
     with atomic_path(tmp_path / "a.json") as temporary:
         temporary.write_text("whole")
     kept = {path.name for path in tmp_path.iterdir()}
-    assert kept == {"a.json", ".ab-abcd1234.json", ".a-abcd1234.mp4", "a-abcd1234.json"}
+    assert kept == {"a.json", ".ab-abcd1234.json", ".a-abcd9999.mp4", "a-abcd1234.json"}
