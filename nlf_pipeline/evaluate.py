@@ -140,6 +140,7 @@ def _body_measurements(
             for k, row, shown in both
         ]
     )
+    slide = slide if len(slide) else np.array([np.nan])
     relative = [(moved[row], true.joints[k], shown) for k, row, shown in both]
     below = np.concatenate([_depth_below_floor(found, row, shown, meshes) for _, row, shown in both])
     return [
@@ -160,6 +161,7 @@ def _body_measurements(
             "true jitter", float(np.nanmean([metrics.jitter(b, s, found.fps) for _, b, s in relative])), "m/s3", ""
         ),
         Measurement("foot slide in contact", float(slide.mean() * 1000), "mm/frame", "<= 3"),
+        Measurement("median foot slide in contact", float(np.median(slide) * 1000), "mm/frame", ""),
         Measurement("penetration of the floor", float(below.mean() * 1000), "mm", "<= 10"),
     ]
 

@@ -83,6 +83,7 @@ def test_the_truth_itself_scores_perfectly(tmp_path: Path, body_dir: Path):
     assert result["ground height under the feet"] == pytest.approx(0, abs=1e-6)
     assert (result["identity switches"], result["detection recall"], result["IDF1"], result["coverage"]) == (0, 1, 1, 1)
     assert result["foot slide in contact"] == pytest.approx(10, abs=0.01)
+    assert result["median foot slide in contact"] == pytest.approx(10, abs=0.01)
 
 
 def test_another_world_frame_and_another_row_order_change_nothing(tmp_path: Path, body_dir: Path):
