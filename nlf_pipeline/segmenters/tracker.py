@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from nlf_pipeline.blazepose import BodyCircle, Detection
+from nlf_pipeline.blazepose import BodyCircle
 from nlf_pipeline.segmenters.appearance import parts_distance
 from nlf_pipeline.segmenters.association import match, overlap_groups
 from nlf_pipeline.segmenters.following import (
@@ -17,12 +17,10 @@ from nlf_pipeline.segmenters.following import (
     follow_group,
     is_duplicate,
     is_expected,
-    is_person,
     look,
-    meet_newcomers,
 )
-from nlf_pipeline.segmenters.observation import Cover, Observation, Window, observe, without_people
-from nlf_pipeline.segmenters.people_detection import Tile, is_same_place, search_tiles, suppress_duplicates, tile_about
+from nlf_pipeline.segmenters.observation import Cover, Observation, observe
+from nlf_pipeline.segmenters.people_search import PeopleSearch
 from nlf_pipeline.segmenters.sharing import Body, glimpse
 from nlf_pipeline.segmenters.tracked_person import TrackedPerson
 from nlf_pipeline.segmenters.tracklets import Sighting, Tracklet
@@ -34,9 +32,6 @@ _ANY_SIZE_EVERY = 3  # every so many searches look for people of any size
 _LOST_S = 1.0  # after this long unseen nobody is expected any more
 _SPLIT_S = 0.25  # who was unseen for longer is a new tracklet, to be linked with hindsight
 _MOST_PEOPLE = 20  # at a time; each costs a run of the model in every frame
-_OUTLINE_PX = 4
-_MOST_LOOKS = 4  # at somebody detected
-_SETTLED_RADII = 0.1
 _RETURN_COST = 0.7  # looks distance and jump together
 _JUMP_COST = 0.1  # per standard deviation
 
@@ -64,7 +59,8 @@ class PeopleTracker:
             fps: frames per second.
             mask_size_px: (width, height) of the masks to make.
         """
-        self._workers, self._size_px, self._fps, self._mask_size_px = workers, size_px, fps, mask_size_px
+        self._workers, self._search = workers, PeopleSearch(workers, size_px)
+        self._size_px, self._mask_size_px, self._fps = size_px, mask_size_px, fps
         self._search_every = max(1, round(_SEARCH_S * fps))
         self._search_missing_every = max(1, round(_SEARCH_MISSING_S * fps))
         self._recent: deque[_RecentFrame] = deque(maxlen=self._search_every)
@@ -84,6 +80,7 @@ class PeopleTracker:
                 person = TrackedPerson.start(frame, seen)  # noqa: PLW2901
                 self._people.append(person)
             found.append((person, seen))
+        found = _with_pixels_apart(found)
         for person, seen in found:
             if frame - person.frame > _SPLIT_S * self._fps or person.is_elsewhere(frame, self._fps, seen):
                 self._close(person)
@@ -118,63 +115,19 @@ class PeopleTracker:
 
         return [pair for pairs in self._workers.map(follow, groups) for pair in pairs]
 
-    def _tiles(self, frame: int, missing: Sequence[TrackedPerson]) -> list[Tile]:
-        """Where to run the detector in this frame."""
-        if self._steps % self._search_every == 0:
-            heights = [person.pose.height_px for person in self._people]
-            any_size = (self._steps // self._search_every) % _ANY_SIZE_EVERY == 0 or not heights
-            return search_tiles(self._size_px, None if any_size else min(heights))
-        if self._steps % self._search_missing_every == 0:
-            poses = [person.expect(frame, self._fps).pose for person in missing]
-            return [tile_about(pose.circle.centre_px, pose.height_px, self._size_px) for pose in poses]
-        return []
-
     def _newcomers(
         self, frame: int, image: np.ndarray, known: Sequence[Observation], missing: Sequence[TrackedPerson]
     ) -> list[Seen]:
-        """People whom the detector finds and who are not among the `known` people in this frame."""
-        tiles = self._tiles(frame, missing)
-        if not tiles:
-            return []
-        covers: list[Cover] = [(person.window, person.mask) for person in known]
-        newcomers = meet_newcomers(image, self._detect(image, image, tiles, known, covers), covers)
-        # of people close together the detector reports one: look again about everybody, with him painted over
-        known = [*known, *(seen.observation for seen in newcomers)]
-        covers += [(seen.observation.window, seen.observation.mask) for seen in newcomers]
-        height_px, width_px = image.shape[:2]
-        emptied = without_people(image, Window(0, 0, width_px, height_px), covers, _OUTLINE_PX)
-        tiles = [tile_about(person.circle.centre_px, person.height_px, self._size_px) for person in known]
-        neighbours = [
-            person
-            for person in self._detect(image, emptied, tiles, known, covers)
-            if any(person.extent.intersects(other.extent) for other in known)
-        ]
+        """People whom nobody follows, in frames in which it is time to search."""
         room = max(0, _MOST_PEOPLE - len(self._people)) + len(missing)
-        return [*newcomers, *meet_newcomers(image, neighbours, covers)][:room]
-
-    def _detect(
-        self,
-        image: np.ndarray,
-        searched: np.ndarray,
-        tiles: Sequence[Tile],
-        known: Sequence[Observation],
-        covers: Sequence[Cover],
-    ) -> list[Observation]:
-        """People in tiles of `searched` who are not among the `known`, whose pixels are `covers`."""
-        detected = self._workers.map(
-            lambda models, tile: models.detector.detect(tile.cut(searched), (tile.left, tile.top)), tiles
-        )
-        fresh = [
-            detection
-            for detection in suppress_duplicates([detection for tile in detected for detection in tile])
-            if not any(is_same_place(detection.circle, person.circle) for person in known)
-        ]
-        examined = [person for person in self._workers.map(partial(_examine, image, covers), fresh) if person]
-        people: list[Observation] = []
-        for person in sorted(examined, key=lambda person: -person.likeness()):
-            if not any(is_duplicate(person, other) for other in [*known, *people]):
-                people.append(person)
-        return people
+        if self._steps % self._search_every == 0:
+            heights = [person.pose.height_px for person in self._people]
+            any_size = (self._steps // self._search_every) % _ANY_SIZE_EVERY == 0 or not heights
+            return self._search.everywhere(image, known, None if any_size else min(heights))[:room]
+        if missing and self._steps % self._search_missing_every == 0:
+            poses = [person.expect(frame, self._fps).pose for person in missing]
+            return self._search.about(image, poses, known)[:room]
+        return []
 
     def _returned(
         self, frame: int, newcomers: Sequence[Seen], missing: Sequence[TrackedPerson]
@@ -269,19 +222,16 @@ class PeopleTracker:
         self._people = kept
 
 
+def _with_pixels_apart(found: Sequence[Found]) -> list[Found]:
+    """The same people without pixels of those before them, which people have who were not expected to be near."""
+    covers: list[Cover] = []
+    apart = []
+    for person, seen in found:
+        observation = seen.observation.without(covers)
+        covers.append((observation.window, observation.mask))
+        apart.append((person, dataclasses.replace(seen, observation=observation)))
+    return apart
+
+
 def _observe(image: np.ndarray, covers: Sequence[Cover], models: Models, circle: BodyCircle) -> Observation | None:
     return observe(models.landmarker, image, circle, covers)
-
-
-def _examine(image: np.ndarray, covers: Sequence[Cover], models: Models, detection: Detection) -> Observation | None:
-    """Observe a detected person until the region stays in place; None if it wanders, as it does about no person."""
-    circle = detection.circle
-    for _ in range(_MOST_LOOKS):
-        person = observe(models.landmarker, image, circle, covers)
-        if person is None:
-            return None
-        moved_px = float(np.linalg.norm(person.circle.centre_px - circle.centre_px))
-        if moved_px < _SETTLED_RADII * circle.radius_px:
-            return person if is_person(person) else None
-        circle = person.circle
-    return None

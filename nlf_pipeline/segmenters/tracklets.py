@@ -25,6 +25,7 @@ _CHANGE_WINDOW_S = 0.5
 _CHANGE_LIMIT = 0.22  # appearance distance between before and after; a cut too many is mended by linking
 _ACCELERATION = 3.0  # radii / s^2, usual for people
 _JITTER_COST = 5.0  # per radius
+_WHOLE = 0.5  # visible part of a body that people show some of the time; leftovers of others never do
 _CLEAR = 0.6  # visible part of a body above which its colours are trusted
 
 
@@ -110,16 +111,19 @@ def identities(tracklets: Sequence[Tracklet], fps: float) -> list[Tracklet]:
 def reliability(person: Tracklet, fps: float) -> float:
     """How surely somebody followed is a person and not a pattern in the background; 1 or less, may be negative.
 
-    Patterns look less like people, are lost every few frames, and jump about more than anybody moves.
+    Patterns look less like people, are lost every few frames, and jump about more than anybody moves. Scraps
+    of people who are followed already never show a whole body.
     """
-    likeness = [s.likeness for s in person if s.likeness is not None]
-    if not likeness:
+    seen = np.array([(s.likeness, s.visible_part) for s in person if s.likeness is not None])
+    if not len(seen):
         return 0.0
-    coverage = len(person) / (person[-1].frame - person[0].frame + 1)
+    likeness, visible_part = seen.T
+    coverage = len(seen) / (person[-1].frame - person[0].frame + 1)
+    wholeness = min(1.0, float(np.percentile(visible_part, 75)) / _WHOLE)
     jumps = [
         float(np.linalg.norm(c.centre_px - 2 * b.centre_px + a.centre_px)) / b.radius_px
         for a, b, c in zip(person[:-2], person[1:-1], person[2:], strict=True)
         if c.frame - a.frame == 2
     ]
     jitter = max(0.0, float(np.median(jumps)) - _ACCELERATION / fps**2) if jumps else 0.0
-    return float(np.mean(likeness)) * np.sqrt(coverage) - _JITTER_COST * jitter
+    return float(likeness.mean()) * wholeness * float(np.sqrt(coverage)) - _JITTER_COST * jitter
