@@ -17,7 +17,7 @@ class PeopleChoice:
     """Whom to follow."""
 
     max_persons: int
-    """At most so many, the most prominent first."""
+    """At most so many in each shot, the most prominent first."""
     select_points_px: Sequence[tuple[float, float]]
     """A position inside each person to follow, in the frame `select_frame`; empty: the most prominent."""
     select_frame: int

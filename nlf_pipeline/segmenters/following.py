@@ -18,20 +18,22 @@ MIN_VISIBLE_PART = 0.1
 USUAL_AREA_RADII2 = 0.55
 """Area of a whole body over the squared radius of its circle, before anything is known."""
 JUMP_RADII = 0.25
+"""How far from the prediction somebody may turn up, in radii ..."""
 JUMP_STDS = 3.0
+"""... and in standard deviations of the prediction besides."""
 _SIZE_RATIO = 1.5
 _MIN_VISIBILITY = 0.3
-_MIN_SUPPORT = 0.5
-_MAX_LOOKS_DISTANCE = 0.35
+_MIN_SUPPORT = 0.5  # of core landmarks by the mask
+_MAX_LOOKS_DISTANCE = 0.35  # one person's stay below 0.15, two people's are above 0.25, half hidden anything happens
 _RETURN_LOOKS_DISTANCE = 0.25  # who was lost a moment ago must look more like himself
 _TELLING_PART = 0.4  # visible part of a body above which its colours tell fully who it is
-_POSE_WEIGHT = 0.2
-_RIVAL_MARGIN = 0.02
+_POSE_WEIGHT = 0.2  # of a wholly different pose, against looks distance
+_RIVAL_MARGIN = 0.02  # all margins are differences of unlikeness
 _CERTAIN_MARGIN = 0.15
 _MISTAKEN_MARGIN = 0.1
-_MISTAKEN_RADII = 0.7
-_SAME_POSE = 0.5
-_SAME_MASK = 0.6
+_MISTAKEN_RADII = 0.7  # how far off somebody may be who was taken for his neighbour
+_SAME_POSE = 0.5  # similarity of two poses
+_SAME_MASK = 0.6  # intersection over the smaller mask
 _BIRTH_VISIBILITY = 0.5
 _BIRTH_SUPPORT = 0.7
 _BIRTH_LIKENESS = 0.5

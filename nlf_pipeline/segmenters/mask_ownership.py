@@ -65,9 +65,9 @@ def fill_from_surroundings(image: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """
     if not hole.any():
         return image
-    known = image.copy()
-    known[hole] = 0
-    weight = _shrink((~hole).astype(np.float32), _FILL_DETAIL)
+    unknown = hole.astype(np.uint8)
+    known = cv2.bitwise_and(image, image, mask=1 - unknown)
+    weight = _shrink((1 - unknown).astype(np.float32), _FILL_DETAIL)
     levels = [np.dstack([_shrink(known, _FILL_DETAIL).astype(np.float32), weight])]
     while min(levels[-1].shape[:2]) > 2:
         levels.append(_shrink(levels[-1], 2))
@@ -76,8 +76,8 @@ def fill_from_surroundings(image: np.ndarray, hole: np.ndarray) -> np.ndarray:
         larger = cv2.resize(filled, level.shape[1::-1], interpolation=cv2.INTER_LINEAR)
         filled = level[..., :3] + (1 - level[..., 3:]) * larger
     smooth = np.clip(filled, 0, 255).astype(np.uint8)
-    known[hole] = cv2.resize(smooth, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)[hole]
-    return known
+    filling = cv2.resize(smooth, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return cv2.copyTo(filling, unknown, known)
 
 
 def _shrink(image: np.ndarray, factor: int) -> np.ndarray:
