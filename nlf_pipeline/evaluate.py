@@ -24,15 +24,16 @@ class Measurement:
     """One figure beside its target."""
 
     name: str
-    value: float
+    value: float | None
+    """None where there was nothing to measure."""
     unit: str
     target: str
     """Such as '<= 80'; empty if there is none."""
 
     @property
     def reached(self) -> bool | None:
-        """Whether the value meets the target; None without a target."""
-        if not self.target:
+        """Whether the value meets the target; None without either."""
+        if not self.target or self.value is None:
             return None
         relation, bound = self.target.split()
         return self.value >= float(bound) if relation == ">=" else self.value <= float(bound)
@@ -67,13 +68,17 @@ def evaluate(*, bodies: Path, cameras: Path, ground: Path, masks: Path, truth: P
     for line in format_table(measurements):
         log.info("%s", line)
     rows = [{**asdict(m), "reached": m.reached} for m in measurements]
-    write_json({"format_version": 1, "measurements": [_without_nan(row) for row in rows]}, out)
+    write_json({"format_version": 1, "measurements": rows}, out)
 
 
 def format_table(measurements: list[Measurement]) -> list[str]:
     """Markdown lines: figure, value, target, reached."""
     word = {True: "yes", False: "no", None: ""}
-    rows = [f"| {m.name} | {m.value:.3g} {m.unit} | {m.target} | {word[m.reached]} |" for m in measurements]
+    values = ["-" if m.value is None else f"{m.value:.3g} {m.unit}".strip() for m in measurements]
+    rows = [
+        f"| {m.name} | {value} | {m.target} | {word[m.reached]} |"
+        for m, value in zip(measurements, values, strict=True)
+    ]
     return ["| figure | value | target | reached |", "|---|---|---|---|", *rows]
 
 
@@ -134,43 +139,41 @@ def _body_measurements(
     truth = np.concatenate([true.joints[k][shown] for k, _, shown in both] or [np.zeros((0, 24, 3))])
     if not len(joints):
         return [Measurement("coverage", 0.0, "", ">= 0.98")]
-    slide = np.concatenate(
-        [
-            metrics.foot_slide(found.joints[row][:, _FEET], true.foot_contacts[k] & shown[:, None])
-            for k, row, shown in both
-        ]
-    )
-    slide = slide if len(slide) else np.array([np.nan])
-    relative = [(moved[row], true.joints[k], shown) for k, row, shown in both]
+    feet = [(found.joints[row][:, _FEET], true.foot_contacts[k] & shown[:, None]) for k, row, shown in both]
+    slide = np.concatenate([metrics.foot_slide(*steps) for steps in feet])
     below = np.concatenate([_depth_below_floor(found, row, shown, meshes) for _, row, shown in both])
+    relative = [(moved[row], true.joints[k], shown) for k, row, shown in both]
+    acceleration = np.array([metrics.acceleration_error(*triple) for triple in relative])
+    jitters = np.array(
+        [(metrics.jitter(a, shown, found.fps), metrics.jitter(b, shown, found.fps)) for a, b, shown in relative]
+    )
+    pelvis = np.linalg.norm(joints[:, 0] - truth[:, 0], axis=-1)
     return [
         Measurement("coverage", len(joints) / max(1, int(true.visible.sum())), "", ">= 0.98"),
         Measurement("PA-MPJPE", metrics.pa_mpjpe(joints, truth) * 1000, "mm", "<= 65"),
         Measurement("MPJPE", metrics.mpjpe(joints, truth) * 1000, "mm", "<= 80"),
-        Measurement(
-            "pelvis error in the world", metrics.position_error(joints[:, 0], truth[:, 0]) * 1000, "mm", "<= 150"
-        ),
-        Measurement(
-            "acceleration error",
-            float(np.nanmean([metrics.acceleration_error(*r) for r in relative])) * 1000,
-            "mm/frame2",
-            "",
-        ),
-        Measurement("jitter", float(np.nanmean([metrics.jitter(a, s, found.fps) for a, _, s in relative])), "m/s3", ""),
-        Measurement(
-            "true jitter", float(np.nanmean([metrics.jitter(b, s, found.fps) for _, b, s in relative])), "m/s3", ""
-        ),
-        Measurement("foot slide in contact", float(slide.mean() * 1000), "mm/frame", "<= 3"),
-        Measurement("median foot slide in contact", float(np.median(slide) * 1000), "mm/frame", ""),
-        Measurement("penetration of the floor", float(below.mean() * 1000), "mm", "<= 10"),
+        Measurement("pelvis error in the world", _mean(pelvis * 1000), "mm", "<= 150"),
+        Measurement("acceleration error", _mean(acceleration * 1000), "mm/frame2", ""),
+        Measurement("jitter", _mean(jitters[:, 0]), "m/s3", ""),
+        Measurement("true jitter", _mean(jitters[:, 1]), "m/s3", ""),
+        Measurement("foot slide in contact", _mean(slide * 1000), "mm/frame", "<= 3"),
+        Measurement("median foot slide in contact", _mean(np.sort(slide)[_middle(len(slide))] * 1000), "mm/frame", ""),
+        Measurement("penetration of the floor", _mean(below * 1000), "mm", "<= 10"),
     ]
+
+
+def _mean(values: np.ndarray) -> float | None:
+    """Mean of the finite values; None if there are none."""
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else None
+
+
+def _middle(n: int) -> slice:
+    """The middle one or two of n sorted values."""
+    return slice((n - 1) // 2, n // 2 + 1)
 
 
 def _depth_below_floor(found: Bodies, row: int, shown: np.ndarray, meshes: BodyMeshes) -> np.ndarray:
     """(shown frames,) how far the lowest vertex is under y = 0, metres; 0 above it."""
     vertices, _ = meshes.forward(found.pose_rotvecs[row][shown], found.betas[row], found.trans[row][shown])
     return np.maximum(-vertices[..., 1].min(1), 0)
-
-
-def _without_nan(row: dict[str, object]) -> dict[str, object]:
-    return {key: None if isinstance(value, float) and np.isnan(value) else value for key, value in row.items()}

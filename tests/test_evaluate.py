@@ -8,7 +8,7 @@ from rlemasklib import RLEMask
 
 from nlf_pipeline.artefacts import Bodies, Cameras, Ground
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
-from nlf_pipeline.evaluate import enough_visible, evaluate
+from nlf_pipeline.evaluate import Measurement, enough_visible, evaluate, format_table
 from nlf_pipeline.geometry import invert_rigid, look_at, pinhole_matrix, rigid, transform_points
 from nlf_pipeline.masks import MaskTracks
 
@@ -155,3 +155,16 @@ def test_a_person_who_shows_less_than_a_quarter_is_not_asked_for():
     image[:, :2] = 1
     tracks = MaskTracks((40, 40), 25.0, 5, (1,), ((*masks[:3], RLEMask.from_array(image), masks[0]),))
     np.testing.assert_array_equal(enough_visible(tracks), [[True, True, True, False, True]])
+
+
+def test_too_few_frames_leave_figures_unmeasured(tmp_path: Path, body_dir: Path):
+    true = two_people(body_dir)
+    once = np.zeros_like(true.visible)
+    once[:, 3] = True
+    result = run(tmp_path, body_dir, dataclasses.replace(true, visible=once), camera(), true_ground(camera()))
+    assert result["MPJPE"] == pytest.approx(0, abs=0.01)
+    for name in ("acceleration error", "jitter", "foot slide in contact", "median foot slide in contact"):
+        assert result[name] is None, name
+    rows = json.loads((tmp_path / "evaluation.json").read_text())["measurements"]
+    lines = format_table([Measurement(**{k: v for k, v in row.items() if k != "reached"}) for row in rows])
+    assert "| jitter | - |  |  |" in lines

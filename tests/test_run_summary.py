@@ -1,8 +1,12 @@
-"""After a failed run the user reads what failed in this run, and nothing of other runs."""
+"""After a run the user reads what was made and what to know about it, or what failed in this run."""
 
 import os
 
-from nlf_pipeline.workflow.run_summary import failure_summary
+import numpy as np
+import pytest
+
+from nlf_pipeline.artefacts import Bodies, CameraPath, Ground, Intrinsics, VideoFacts
+from nlf_pipeline.workflow.run_summary import failure_summary, run_summary
 
 
 def write_log(path, text, time):
@@ -21,3 +25,38 @@ def test_only_errors_of_this_run_are_told(tmp_path):
     assert "videos_in/mine.mp4: is broken" in summary and "fetch.log" in summary
     assert not any(word in summary for word in ("other", "old", "first", "well"))
     assert failure_summary(tmp_path, ["never_ran"], since=150) == ""
+
+
+def write_results(folder, focal_source="user", ground_source="feet", moved_px=0.1):
+    """One person in three frames, as far as the summary reads it."""
+    VideoFacts(folder.name, 640, 360, 25.0, 3).save(folder / "video.json")
+    Intrinsics((640, 360), (500.0, 500.0), (319.5, 179.5), [], focal_source).save(folder / "intrinsics.json")
+    CameraPath(np.tile(np.eye(4), (3, 1, 1)), np.ones(3), "static", moved_px).save(folder / "camera_path.npz")
+    Ground((0.0, -1.0, 0.0), -1.6, ground_source, 1.0, 0.01, 10).save(folder / "ground.json")
+    pose, place, shown = np.zeros((1, 3, 24, 3)), np.zeros((1, 3, 3)), np.ones((1, 3), bool)
+    contacts = np.zeros((1, 3, 2), bool)
+    people = Bodies(np.array([1]), 25.0, "open", pose, np.zeros((1, 10)), place, pose, shown, ~shown, contacts)
+    people.save(folder / "bodies.npz")
+
+
+def test_a_run_without_doubts_has_no_notes(tmp_path):
+    write_results(tmp_path / "walk")
+    summary = run_summary(["walk", "never_ran"], results=tmp_path)
+    assert "walk: 3 frames at 25 frames/s, 1 person" in summary
+    assert "bodies.npz" in summary
+    assert "note" not in summary and "never_ran" not in summary
+
+
+@pytest.mark.parametrize(
+    ("doubt", "note"),
+    [
+        ({"focal_source": "assumed"}, "fov=DEGREES"),
+        ({"ground_source": "camera"}, "too few feet"),
+        ({"moved_px": 14.0}, "camera seems to move"),
+    ],
+)
+def test_every_assumption_is_told(tmp_path, doubt, note):
+    write_results(tmp_path / "walk", **doubt)
+    summary = run_summary(["walk"], results=tmp_path)
+    assert summary.count("note:") == 1
+    assert note in summary

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 _SHOWN = ("camera_view.mp4", "side_view.mp4", "bodies.npz", "world_cameras.npz", "evaluation.json")
-_BYTES_PER_MB = 1e6
+_BYTES_PER_KB = 1e3
 _ERROR_RECORD = re.compile(r"^\d{4}-\d\d-\d\d \S+ ERROR nlf_pipeline: (.*(?:\n(?!\d{4}-\d\d-\d\d ).*)*)", re.MULTILINE)
 
 
@@ -45,10 +45,10 @@ def _summary_lines(folder: Path) -> Iterable[str]:
     n_people = len(bodies.person_ids)
     people = {0: "nobody was found", 1: "1 person"}.get(n_people, f"{n_people} people")
     yield f"\n{folder.name}: {facts.n_frames} frames at {facts.fps:.5g} frames/s, {people}"
-    yield from (f"  note: {note}" for note in [*facts.warnings, *_camera_notes(folder)])
+    yield from (f"  note: {note}" for note in [*facts.warnings, *_camera_notes(folder), *_floor_notes(folder)])
     for path in (folder / name for name in _SHOWN):
         if path.is_file():
-            yield f"  {path}  ({path.stat().st_size / _BYTES_PER_MB:.1f} MB)"
+            yield f"  {path}  ({path.stat().st_size / _BYTES_PER_KB:,.0f} kB)"
     if (folder / "evaluation.json").is_file():
         yield from _evaluation_lines(folder / "evaluation.json")
 
@@ -66,6 +66,13 @@ def _camera_notes(folder: Path) -> Iterable[str]:
     path = CameraPath.load(folder / "camera_path.npz")
     if path.motion_class == "static" and path.background_motion_px > MOVING_PX:
         yield f"the camera seems to move ({path.background_motion_px:.1f} px), but was treated as standing still"
+
+
+def _floor_notes(folder: Path) -> Iterable[str]:
+    from nlf_pipeline.artefacts import Bodies, Ground
+
+    if Ground.load(folder / "ground.json").source == "camera" and len(Bodies.load(folder / "bodies.npz").person_ids):
+        yield "too few feet were seen at rest to find the floor: a level camera of usual height is assumed"
 
 
 def _evaluation_lines(path: Path) -> Iterable[str]:
