@@ -1,7 +1,6 @@
 """Rigid transforms, projection and view geometry on numpy arrays. Frames: docs/conventions.md."""
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 
 def rigid(R: np.ndarray, t: np.ndarray) -> np.ndarray:
@@ -82,28 +81,3 @@ def look_at(eye: np.ndarray, target: np.ndarray, up: np.ndarray) -> np.ndarray:
     right = np.cross(forward, up)
     right = right / np.linalg.norm(right)
     return rigid(np.stack([right, np.cross(forward, right), forward], axis=-1), np.asarray(eye, dtype=np.float64))
-
-
-def move_bodies(
-    T_a_b: np.ndarray, pose_rotvecs_b: np.ndarray, trans_b: np.ndarray, root_rest: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Express SMPL parameters given in frame b in frame a, without changing the bodies.
-
-    SMPL rotates about the root joint of its template, so `trans` does not move like a point.
-
-    Args:
-        T_a_b: (..., 4, 4), broadcast against the leading axes of the rest.
-        pose_rotvecs_b: (..., joints, 3), the root first.
-        trans_b: (..., 3).
-        root_rest: (..., 3) root joint of the template for each body's betas.
-
-    Returns:
-        pose_rotvecs (..., joints, 3) and trans (..., 3) in frame a.
-    """
-    R_a_b = np.broadcast_to(T_a_b[..., :3, :3], (*pose_rotvecs_b.shape[:-2], 3, 3))
-    root_b = Rotation.from_rotvec(pose_rotvecs_b[..., 0, :].reshape(-1, 3))
-    root_a = Rotation.from_matrix(R_a_b.reshape(-1, 3, 3)) * root_b
-    pose_rotvecs_a = pose_rotvecs_b.copy()
-    pose_rotvecs_a[..., 0, :] = root_a.as_rotvec().reshape((*pose_rotvecs_b.shape[:-2], 3))
-    trans_a = transform_points(T_a_b, (trans_b + root_rest)[..., None, :])[..., 0, :] - root_rest
-    return pose_rotvecs_a, trans_a

@@ -45,7 +45,7 @@ def test_the_centre_of_the_image_is_on_the_optical_axis():
 
 def test_the_field_of_view_spans_the_longer_side():
     focal_px = geometry.focal_from_fov(90.0, (360, 640))
-    assert focal_px == np.float64(320.0) or abs(focal_px - 320) < 1e-9
+    assert abs(focal_px - 320) < 1e-9
 
 
 def test_look_at_puts_the_target_in_the_centre_and_up_upwards():
@@ -57,20 +57,3 @@ def test_look_at_puts_the_target_in_the_centre_and_up_upwards():
     above = geometry.transform_points(T_cam_world, (target + up)[None])[0]
     assert above[1] < 0
     assert abs(above[0]) < 1e-12
-
-
-@given(seeds)
-def test_moved_parameters_give_moved_bodies(seed: int):
-    """A chain of two joints, skinned by hand: R0 (x - root) + root + trans."""
-    rng = np.random.default_rng(seed)
-    pose, trans, root = rng.normal(size=(2, 24, 3)), rng.normal(size=(2, 3)), rng.normal(size=(2, 3))
-    T = random_transforms(rng, 1)[0]
-    point = rng.normal(size=3)
-
-    def skinned(pose_rotvecs: np.ndarray, translation: np.ndarray) -> np.ndarray:
-        return Rotation.from_rotvec(pose_rotvecs[:, 0]).apply(point - root) + root + translation
-
-    moved_pose, moved_trans = geometry.move_bodies(T, pose, trans, root)
-    expected = geometry.transform_points(T, skinned(pose, trans))
-    np.testing.assert_allclose(skinned(moved_pose, moved_trans), expected, atol=1e-9)
-    np.testing.assert_array_equal(moved_pose[:, 1:], pose[:, 1:])

@@ -87,11 +87,6 @@ def read_base_mesh(folder: Path) -> BaseMesh:
     )
 
 
-def read_vertex_group(folder: Path, name: str) -> np.ndarray:
-    """Vertex indices of the group called `name`, such as "body" or "joint-l-hand"."""
-    return _expand(_vertex_groups(folder)[name])
-
-
 def read_rig(folder: Path) -> dict[str, Bone]:
     """The bones of MakeHuman's default rig by name, such as "upperarm01.L"."""
     groups = _vertex_groups(folder)
