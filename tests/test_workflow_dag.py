@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nlf_pipeline.artefacts import Bodies, CameraPath, Intrinsics, VideoFacts, write_json
+from nlf_pipeline.artefacts import Bodies, CameraPath, Ground, Intrinsics, VideoFacts, write_json
 from nlf_pipeline.cli import STAGES, load_stage
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -77,6 +77,7 @@ def write_templates(folder):
     Intrinsics((64, 48), (55.0, 55.0), (31.5, 23.5), [], "assumed").save(folder / "intrinsics.json")
     poses = np.tile(np.eye(4), (3, 1, 1))
     CameraPath(poses, np.ones(3), "static", background_motion_px=12.5).save(folder / "camera_path.npz")
+    Ground((0.0, -1.0, 0.0), -1.6, "camera", 0.0, 0.0, 0).save(folder / "ground.json")
     row = {"name": "PA-MPJPE", "value": 50.0, "unit": "mm", "target": "<= 65", "reached": True}
     write_json({"format_version": 1, "measurements": [row]}, folder / "evaluation.json")
 
