@@ -241,11 +241,11 @@ def test_short_appearances_are_handled(frames: int, walks: list[Walk], meshes: B
 
 
 def test_a_stance_that_wanders_is_parted_where_it_is_weakest():
-    """A foot that takes one slow step of 0.3 m during one long stance has two places to rest."""
+    """A foot that takes one slow step of 0.6 m during one long stance has two places to rest."""
     frames = 40
     step = np.clip((np.arange(frames) - 18) / 4, 0, 1)
     places = np.zeros((frames, 2, 2))
-    places[:, 0, 0] = 0.3 * step
+    places[:, 0, 0] = 0.6 * step
     hold = np.ones((frames, 2))
     hold[18:23, 0] = [0.5, 0.2, 0.1, 0.2, 0.5]
     parted = part_stances(hold, places)
@@ -254,5 +254,5 @@ def test_a_stance_that_wanders_is_parted_where_it_is_weakest():
     for run in true_runs(parted[:, 0] > 0):
         at, weights = places[run, 0], parted[run, 0]
         astray = np.linalg.norm(at - np.average(at, axis=0, weights=weights), axis=-1)
-        assert astray.max() < 0.1 or len(at) < 3
+        assert astray.max() < 0.2 or len(at) < 3
     assert (parted[:, 0] > 0).sum() >= frames - 6

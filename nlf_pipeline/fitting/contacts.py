@@ -27,7 +27,7 @@ _END_RATIO = 1.6
 """It stays planted up to so many times that speed."""
 _BEGIN_HEIGHT, _END_HEIGHT = 0.09, 0.13
 _LEAST_PLANTED_S = 0.1
-_DRIFT_LIMIT = 0.1
+_DRIFT_LIMIT = 0.2
 """A planted foot stays this near its stance's mean place; what goes farther took a step, however slowly, metres."""
 
 

@@ -21,7 +21,7 @@ from nlf_pipeline.kinematics import joint_positions
 
 _BODY_LATERAL_SD, _BODY_DEPTH_SD = 0.012, 0.08
 """Errors of a body's place across and along the viewing ray, metres."""
-_BODY_ROLL_SD, _BODY_LEAN_SD = 0.02, 0.05
+_BODY_ROLL_SD, _BODY_LEAN_SD = 0.02, 0.07
 """Errors of a body's orientation about the viewing ray, which the picture shows well, and about other axes, radians."""
 _BODY_ERROR_S = 0.4
 """How slowly both change, seconds."""
