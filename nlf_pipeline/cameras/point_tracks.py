@@ -1,0 +1,41 @@
+"""Points of the background, followed from frame to frame."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class PointTracks:
+    """Where each point of the background was seen in a run of frames.
+
+    Positions are pixels of the working picture, which is a reduced copy of the clip's: its longer side
+    has at most 640 pixels (960 for pictures with little texture). The centre of the top left pixel is (0, 0).
+    """
+
+    start: int
+    """The clip's frame that is frame 0 here."""
+    size_px: tuple[int, int]
+    """(width, height) of the working picture."""
+    ids: tuple[np.ndarray, ...]
+    """For each frame (points,) int, ascending. An id means the same point in every window of one shot."""
+    points_px: tuple[np.ndarray, ...]
+    """For each frame (points, 2) float32."""
+
+    @property
+    def n_frames(self) -> int:
+        """Frames in the run."""
+        return len(self.ids)
+
+    def shared(self, i: int, j: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Points seen in both of the frames `i` and `j`.
+
+        Returns:
+            ids (n,), and positions (n, 2) float64 in frame i and in frame j.
+        """
+        ids, in_i, in_j = np.intersect1d(self.ids[i], self.ids[j], assume_unique=True, return_indices=True)
+        return ids, self.points_px[i][in_i].astype(np.float64), self.points_px[j][in_j].astype(np.float64)
+
+    def window(self, start: int, stop: int) -> "PointTracks":
+        """The frames from `start` to `stop`, counted here."""
+        return PointTracks(self.start + start, self.size_px, self.ids[start:stop], self.points_px[start:stop])
