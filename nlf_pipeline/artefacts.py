@@ -5,105 +5,20 @@ others are JSON. Person k is row k in every artefact and in every frame of a vid
 `visible` is false the values are undefined, but finite. docs/conventions.md has frames and axes.
 """
 
-import dataclasses
 import itertools
-import json
-import zipfile
-import zlib
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Literal
 
 import numpy as np
 
-from nlf_pipeline.errors import ArtefactError
-from nlf_pipeline.files import atomic_path
+from nlf_pipeline.artefact_files import ArrayArtefact, JsonArtefact
 
 FocalSource = Literal["user", "metadata", "calibrated", "assumed"]
 MotionClass = Literal["static", "rotation", "rotation_zoom", "general"]
 
 
-def missing_artefact(path: Path, kind: type) -> ArtefactError:
-    """The error for a file that an earlier stage should have written."""
-    return ArtefactError(f"{path}: not found, expected a {kind.__name__} file. Run the workflow again to make it.")
-
-
-class _ArrayArtefact:
-    """Saving to and loading from npz, by field name."""
-
-    format_version: ClassVar[int] = 1
-
-    def save(self, path: Path) -> None:
-        """Write the fields to `path` (npz), atomically."""
-        arrays = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
-        with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, format_version=np.array(self.format_version), **arrays)
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read `path`; raises ArtefactError if it is missing, damaged or of another kind or version."""
-        if not Path(path).is_file():
-            raise missing_artefact(path, cls)
-        try:
-            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                values = dict(archive)
-        except (ValueError, OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-            raise ArtefactError(f"{path} is not a readable npz file ({error}). Delete it and run again.") from error
-        version = int(values.pop("format_version", np.array(-1)))
-        kinds = {f.name: f.type for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
-        if version != cls.format_version or kinds.keys() != values.keys():
-            raise ArtefactError(
-                f"{path} is not a {cls.__name__} of format {cls.format_version}: found format {version}, "
-                f"missing {sorted(kinds.keys() - values.keys())}, unexpected {sorted(values.keys() - kinds.keys())}. "
-                "Delete it and run again."
-            )
-        return cls(**{name: value if kinds[name] is np.ndarray else value.item() for name, value in values.items()})
-
-
-class _JsonArtefact:
-    """Saving to and loading from JSON, by field name."""
-
-    format_version: ClassVar[int] = 1
-
-    def save(self, path: Path) -> None:
-        """Write the fields to `path` (JSON, sorted by field order), atomically."""
-        write_json({"format_version": self.format_version, **dataclasses.asdict(self)}, path)  # type: ignore[call-overload]
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read `path`; raises ArtefactError if it is missing, damaged or of another kind or version."""
-        values = read_json(path, cls)
-        names = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
-        if values.pop("format_version", None) != cls.format_version or values.keys() != names:
-            raise ArtefactError(
-                f"{path} is not a {cls.__name__} of format {cls.format_version}. Delete it and run again."
-            )
-        return cls(**values)
-
-
-def write_json(values: dict[str, Any], path: Path) -> None:
-    """Write `values` to `path` as indented JSON, atomically. NaN is refused."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(values, indent=1, allow_nan=False) + "\n")
-
-
-def read_json(path: Path, kind: type) -> dict[str, Any]:
-    """The object in the JSON file `path`; raises ArtefactError naming `kind` if there is none."""
-    if not Path(path).is_file():
-        raise missing_artefact(path, kind)
-    try:
-        values = json.loads(Path(path).read_text())
-    except (ValueError, UnicodeDecodeError) as error:
-        raise ArtefactError(f"{path} is not readable JSON ({error}). Delete it and run again.") from error
-    if not isinstance(values, dict):
-        raise ArtefactError(
-            f"{path} is not a {kind.__name__}: found a {type(values).__name__}. Delete it and run again."
-        )
-    return values
-
-
 @dataclass(frozen=True)
-class VideoFacts(_JsonArtefact):
+class VideoFacts(JsonArtefact):
     """video.json: what `fetch` found in the source and what it wrote to clip.mp4."""
 
     video_id: str
@@ -141,42 +56,102 @@ class VideoFacts(_JsonArtefact):
 
 
 @dataclass(frozen=True)
-class Intrinsics(_JsonArtefact):
+class Intrinsics(JsonArtefact):
     """intrinsics.json: one pinhole camera with OpenCV distortion, and where the focal length came from."""
 
     size_px: tuple[int, int]
     """(width, height)."""
     focal_px: tuple[float, float]
-    """(fx, fy)."""
+    """(fx, fy), before `zoom`."""
     principal_point_px: tuple[float, float]
     """(cx, cy), the centre of the top left pixel being (0, 0)."""
     distortion: list[float]
     """OpenCV's k1 k2 p1 p2 [k3 ...]; empty for none."""
     focal_source: FocalSource
+    """The least certain of all shots."""
+    zoom: list[float] = field(default_factory=list)
+    """For each frame the factor on `focal_px`; empty if it is the same throughout."""
 
     @property
     def K(self) -> np.ndarray:  # noqa: N802  (the field's name for it)
-        """(3, 3) intrinsic matrix, pixels."""
+        """(3, 3) intrinsic matrix without zoom, pixels."""
         (fx, fy), (cx, cy) = self.focal_px, self.principal_point_px
         return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], dtype=np.float64)
 
+    def K_frames(self, n_frames: int) -> np.ndarray:  # noqa: N802
+        """(n_frames, 3, 3) intrinsic matrix of every frame, pixels."""
+        Ks = np.repeat(self.K[None], n_frames, axis=0)
+        if self.zoom:
+            Ks[:, [0, 1], [0, 1]] *= np.array(self.zoom)[:, None]
+        return Ks
+
 
 @dataclass(frozen=True)
-class CameraPath(_ArrayArtefact):
-    """camera_path.npz: the camera's path in the scene frame (axes of the first camera), up to scale."""
+class CameraPath(ArrayArtefact):
+    """camera_path.npz: the camera's path in the scene frame of each shot (axes of its first camera), up to scale."""
 
     T_scene_cam: np.ndarray
-    """(frames, 4, 4) float64; unit of length arbitrary."""
+    """(frames, 4, 4) float64; the identity in the first frame of every shot. The unit of length is arbitrary."""
     confidence: np.ndarray
     """(frames,) in [0, 1]: 0 = guessed, 1 = well supported by the evidence."""
-    motion_class: MotionClass
-    background_motion_px: float
-    """Largest median motion of the background against the first frame: evidence for the class."""
+    segment: np.ndarray
+    """(frames,) int, ascending from 0: frames of one segment share a unit of length. A segment ends at a cut, and where
+    parts of a long shot could not be brought to one scale; its unit holds from the last frame before it."""
+    points: np.ndarray
+    """(points, 3) static points of the background, scene frame, in the unit of their segment's path."""
+    point_segment: np.ndarray
+    """(points,) int: the segment in whose part of the scene they lie."""
 
 
 @dataclass(frozen=True)
-class SceneCameras(_ArrayArtefact):
-    """cameras.npz: camera path and intrinsics, in metres, in the scene frame (axes of the first camera)."""
+class Gate:
+    """A test that a camera solution has to pass."""
+
+    name: str
+    value: float
+    limit: float
+    passed: bool
+
+
+@dataclass(frozen=True)
+class CameraSegment:
+    """How the camera of some frames was found, and what speaks for it. Pixels are those of a longer side of 640."""
+
+    start: int
+    stop: int
+    """Frames start .. stop - 1."""
+    motion_class: MotionClass
+    focal_source: FocalSource
+    displacement_px: float
+    """Largest median displacement of the background from where it was first seen."""
+    rotation_residual_px: float | None
+    """What a camera that only turns and zooms leaves unexplained: 90th percentile over points and keyframe pairs."""
+    residual_px: float | None
+    """Median distance between where points are seen and where the solution puts them."""
+    coverage: float
+    """Share of frames with enough points to find the camera; in the others it is interpolated."""
+    gates: list[Gate]
+    notes: list[str]
+    """What the user should know: fallbacks, what could not be determined."""
+
+
+@dataclass(frozen=True)
+class CameraReport(JsonArtefact):
+    """camera_report.json: the evidence behind intrinsics.json and camera_path.npz."""
+
+    segments: list[CameraSegment]
+    """In order; row s is segment s of the path."""
+
+    @property
+    def motion_class(self) -> MotionClass:
+        """The most general of all segments."""
+        order: tuple[MotionClass, ...] = ("static", "rotation", "rotation_zoom", "general")
+        return max((segment.motion_class for segment in self.segments), key=order.index, default="static")
+
+
+@dataclass(frozen=True)
+class SceneCameras(ArrayArtefact):
+    """cameras.npz: camera path and intrinsics in the scene frame of each shot (axes of its first camera), metres."""
 
     T_scene_cam: np.ndarray
     """(frames, 4, 4) float64, metres."""
@@ -186,14 +161,17 @@ class SceneCameras(_ArrayArtefact):
     """(coefficients,) OpenCV's k1 k2 p1 p2 [k3 ...]."""
     size_px: np.ndarray
     """(2,) int: width, height."""
-    metres_per_unit: float
-    """Scale applied to the camera path."""
-    scale_spread: float
-    """Relative standard deviation of that scale; 0 where the camera does not move and it has no meaning."""
+    metres_per_unit: np.ndarray
+    """(segments,) scale applied to the camera path."""
+    scale_spread: np.ndarray
+    """(segments,) relative standard deviation of that scale; 0 where the camera does not move and it has no meaning."""
+    person_scale: np.ndarray
+    """(people,) factor about the camera that brings each person's predictions to these metres; 1 where nothing about
+    sizes was given, and then `fit` may still find a better one."""
 
 
 @dataclass(frozen=True)
-class Cameras(_ArrayArtefact):
+class Cameras(ArrayArtefact):
     """world_cameras.npz, view_cameras.npz: cameras in the gravity-aligned world."""
 
     T_world_cam: np.ndarray
@@ -207,7 +185,7 @@ class Cameras(_ArrayArtefact):
 
 
 @dataclass(frozen=True)
-class BodyFits(_ArrayArtefact):
+class BodyFits(ArrayArtefact):
     """fits.npz: one SMPL-family body per person, in the scene frame (axes of the first camera), metres."""
 
     person_ids: np.ndarray
@@ -229,8 +207,8 @@ class BodyFits(_ArrayArtefact):
 
 
 @dataclass(frozen=True)
-class Ground(_JsonArtefact):
-    """ground.json: the floor in the scene frame: points x with normal · x = offset."""
+class Floor:
+    """The floor of one shot: points x of its scene frame with normal · x = offset."""
 
     normal: tuple[float, float, float]
     """Unit normal pointing up, scene frame."""
@@ -244,7 +222,15 @@ class Ground(_JsonArtefact):
 
 
 @dataclass(frozen=True)
-class Bodies(_ArrayArtefact):
+class Ground(JsonArtefact):
+    """ground.json: the floor of every shot."""
+
+    floors: list[Floor]
+    """One per shot, in order."""
+
+
+@dataclass(frozen=True)
+class Bodies(ArrayArtefact):
     """bodies.npz: everybody's motion in the world: y up, floor at y = 0, metres."""
 
     person_ids: np.ndarray

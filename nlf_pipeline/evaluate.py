@@ -8,7 +8,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from nlf_pipeline import metrics
-from nlf_pipeline.artefacts import Bodies, Cameras, Ground, write_json
+from nlf_pipeline.artefact_files import write_json
+from nlf_pipeline.artefacts import Bodies, Cameras, Floor, Ground
 from nlf_pipeline.body_models import BodyMeshes, joint_index, load_body_model
 from nlf_pipeline.geometry import invert_rigid, transform_points
 from nlf_pipeline.masks import MaskTracks
@@ -60,7 +61,7 @@ def evaluate(*, bodies: Path, cameras: Path, ground: Path, masks: Path, truth: P
     overlap = mask_overlap(true_masks, found_masks)
     measurements = [
         *_identity_measurements(overlap, enough_visible(true_masks), found_masks.visible),
-        *_ground_measurements(Ground.load(ground), true, true_cameras.T_world_cam[0]),
+        *_ground_measurements(Ground.load(ground).floors[0], true, true_cameras.T_world_cam[0]),
         *_body_measurements(
             found, true, T_true_found, _assign(overlap), BodyMeshes(load_body_model(body, subset=True))
         ),
@@ -118,7 +119,7 @@ def _identity_measurements(overlap: np.ndarray, present: np.ndarray, shown: np.n
     ]
 
 
-def _ground_measurements(ground: Ground, true: Bodies, T_world_scene: np.ndarray) -> list[Measurement]:
+def _ground_measurements(ground: Floor, true: Bodies, T_world_scene: np.ndarray) -> list[Measurement]:
     up_scene = T_world_scene[1, :3]
     angle_deg = np.rad2deg(np.arccos(np.clip(up_scene @ np.array(ground.normal), -1, 1)))
     floor_world = true.joints[:, :, _FEET][true.visible].reshape(-1, 3) * [1, 0, 1]

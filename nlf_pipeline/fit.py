@@ -70,18 +70,20 @@ def fit(
 def _floor_factors(
     people: list[PersonFit], tracks: list[SmoothTrack], meshes: BodyMeshes, T_scene_cam: np.ndarray, how: Smoothing
 ) -> np.ndarray:
-    """(people,) factors about the camera by which everybody comes to stand on one floor."""
+    """(people,) factors about the camera by which everybody comes to stand on one floor: that of the busiest shot."""
     if len(people) < 2:
         return np.ones(len(people))
-    up = up_direction(np.concatenate([track.rotations[track.visible] for track in tracks]), T_scene_cam)
+    shot = max(how.shots, key=lambda shot: sum(int(track.visible[shot].sum()) for track in tracks))
+    T = T_scene_cam[shot]
+    up = up_direction(np.concatenate([track.rotations[shot][track.visible[shot]] for track in tracks]), T)
     soles = []
     for person, track in zip(people, tracks, strict=True):
         feet = find_soles(meshes, person.betas)
-        joints = joint_positions(track.rotations, track.root, feet.joints_rest)
-        soles.append(feet.posed(track.rotations, joints).astype(np.float32))
-    visible = [track.visible for track in tracks]
-    stances = find_stances(soles, visible, T_scene_cam[:, :3, 3], how.shots, up, how.fps)
-    return person_scales(stances, len(people), up, T_scene_cam[:, :3, 0].mean(axis=0))
+        joints = joint_positions(track.rotations[shot], track.root[shot], feet.joints_rest)
+        soles.append(feet.posed(track.rotations[shot], joints).astype(np.float32))
+    visible = [track.visible[shot] for track in tracks]
+    stances = find_stances(soles, visible, T[:, :3, 3], [slice(0, len(T))], up, how.fps)
+    return person_scales(stances, len(people), up, T[:, :3, 0].mean(axis=0))
 
 
 def _body_fits(

@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 from rlemasklib import RLEMask
 
-from nlf_pipeline.artefacts import read_json, write_json
+from nlf_pipeline.artefact_files import read_json, write_json
 from nlf_pipeline.errors import ArtefactError
 
 FORMAT_VERSION = 1

@@ -14,7 +14,7 @@ from typing import Protocol, Self
 import bodycompress
 import numpy as np
 
-from nlf_pipeline.artefacts import missing_artefact
+from nlf_pipeline.artefact_files import missing_artefact
 from nlf_pipeline.errors import ArtefactError
 from nlf_pipeline.files import atomic_path
 

@@ -33,9 +33,10 @@ def scale_camera(*, intrinsics: Path, camera_path: Path, predictions: Path, out:
         raise UserError(f"{camera_path}: the camera translates, and this version cannot find its metric scale.")
     SceneCameras(
         T_scene_cam=path.T_scene_cam,
-        K=np.repeat(lens.K[None], n_frames, axis=0),
+        K=lens.K_frames(n_frames),
         distortion=np.array(lens.distortion, dtype=np.float64),
         size_px=np.array(lens.size_px),
-        metres_per_unit=1.0,
-        scale_spread=0.0,
+        metres_per_unit=np.ones(path.segment.max() + 1),
+        scale_spread=np.zeros(path.segment.max() + 1),
+        person_scale=np.ones(len(Predictions.open(predictions).person_ids)),
     ).save(out)

@@ -23,10 +23,13 @@ def track_camera(
     people_mask: Path,
     out_intrinsics: Path,
     out_path: Path,
-    camera: CameraName = "static",
+    out_report: Path,
+    camera: CameraName = "klt",
+    camera_file: Path | None = None,
     fov_deg: float | None = None,
+    seed: int = 0,
 ) -> None:
-    """Find the camera's intrinsics and its path in the scene frame.
+    """Find the camera's intrinsics and its path in every shot.
 
     Args:
         video: clip.mp4.
@@ -34,9 +37,13 @@ def track_camera(
         people_mask: people_mask.json, the pixels to ignore.
         out_intrinsics: intrinsics.json to write.
         out_path: camera_path.npz to write.
+        out_report: camera_report.json to write: motion class, evidence and gates.
         camera: which camera tracker.
+        camera_file: for `file`: a COLMAP model's folder, nerfstudio's transforms.json, a TUM trajectory, or our npz.
         fov_deg: angle that the longer image side spans, degrees, 1-170. Without it the focal length in the file's
-            metadata counts, and without that 0.87 times the longer side is assumed, which is 60 degrees.
+            metadata counts, then what the pictures determine, and without that 0.87 times the longer side is
+            assumed, which is 60 degrees.
+        seed: of random sampling.
 
     Raises:
         UserError: if `fov_deg` is out of range.
@@ -44,10 +51,15 @@ def track_camera(
     facts = VideoFacts.load(video_facts)
     guess = initial_intrinsics(facts, fov_deg)
     log.info("focal length %.0f px (%s)", guess.focal_px[0], guess.focal_source)
-    tracker = make_camera_tracker(camera)
-    intrinsics, path = tracker.track(read_frames(video), facts, MaskTracks.load(people_mask), guess)
-    intrinsics.save(out_intrinsics)
-    path.save(out_path)
+    tracker = make_camera_tracker(camera, camera_file, seed)
+    tracked = tracker.track(read_frames(video), facts, MaskTracks.load(people_mask), guess)
+    for segment in tracked.report.segments:
+        log.info("frames %d-%d: %s camera", segment.start, segment.stop - 1, segment.motion_class)
+        for note in segment.notes:
+            log.warning("frames %d-%d: %s", segment.start, segment.stop - 1, note)
+    tracked.intrinsics.save(out_intrinsics)
+    tracked.path.save(out_path)
+    tracked.report.save(out_report)
 
 
 def initial_intrinsics(facts: VideoFacts, fov_deg: float | None) -> Intrinsics:

@@ -6,6 +6,7 @@ import numpy as np
 
 from nlf_pipeline.artefacts import Bodies, BodyFits, Cameras, Ground, SceneCameras, VideoFacts
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
+from nlf_pipeline.errors import ArtefactError
 from nlf_pipeline.filtering import track_segments
 from nlf_pipeline.fitting.foot_locking import lock_feet
 from nlf_pipeline.fitting.soles import find_soles
@@ -27,7 +28,8 @@ def world(
 ) -> None:
     """Put bodies and cameras into a gravity-aligned world, and let planted feet rest on its floor.
 
-    The origin is the point of the floor under the first camera, which looks towards -z.
+    The origin is the point of the floor under the first camera, which looks towards -z. After a cut it is under the
+    first camera of the new shot: nothing ties the places of two shots together.
 
     Args:
         fits: fits.npz.
@@ -41,8 +43,20 @@ def world(
         contacts: hold planted feet still; without it they are only marked.
     """
     people, scene, facts = BodyFits.load(fits), SceneCameras.load(cameras), VideoFacts.load(video_facts)
-    floor = Ground.load(ground)
-    T_world_scene = world_from_scene(np.array(floor.normal), floor.offset_m, scene.T_scene_cam[0])
+    shots, floors = facts.shots(), Ground.load(ground).floors
+    if len(floors) != len(shots):
+        raise ArtefactError(
+            f"{ground} has {len(floors)} floors, the clip has {len(shots)} shots. Delete it and run again."
+        )
+    T_world_scene = np.repeat(
+        [
+            world_from_scene(np.array(floor.normal), floor.offset_m, scene.T_scene_cam[shot.start])
+            for floor, shot in zip(floors, shots, strict=True)
+        ],
+        [shot.stop - shot.start for shot in shots],
+        axis=0,
+    )
+    on_floor = np.repeat([floor.source == "feet" for floor in floors], [shot.stop - shot.start for shot in shots])
     T_world_cam = T_world_scene @ scene.T_scene_cam
     bodies = Bodies(
         person_ids=people.person_ids,
@@ -57,13 +71,20 @@ def world(
         foot_contacts=np.zeros((*people.visible.shape, 2), dtype=bool),
     )
     meshes = BodyMeshes(load_body_model(body, subset=True))
-    move = contacts and floor.source == "feet"
     for k in range(len(people.person_ids)):
         feet = find_soles(meshes, people.betas[k])
-        for segment in track_segments(people.visible[k], facts.shots(), 0):
-            rotations = T_world_scene[:3, :3] @ global_rotations(people.pose_rotvecs[k, segment].astype(np.float64))
-            root = transform_points(T_world_scene, people.joints[k, segment, 0].astype(np.float64))
-            locked = lock_feet(rotations, root, feet, T_world_cam[segment, :3, 3], facts.fps, move)
+        for segment in track_segments(people.visible[k], shots, 0):
+            T = T_world_scene[segment.start]
+            rotations = T[:3, :3] @ global_rotations(people.pose_rotvecs[k, segment].astype(np.float64))
+            root = transform_points(T, people.joints[k, segment, 0].astype(np.float64))
+            locked = lock_feet(
+                rotations,
+                root,
+                feet,
+                T_world_cam[segment, :3, 3],
+                facts.fps,
+                contacts and bool(on_floor[segment.start]),
+            )
             bodies.pose_rotvecs[k, segment] = local_rotvecs(locked.rotations)
             bodies.trans[k, segment] = locked.joints[:, 0] - feet.joints_rest[0]
             bodies.joints[k, segment] = locked.joints

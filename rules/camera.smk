@@ -9,6 +9,7 @@ rule track_camera:
     output:
         intrinsics="results/{video}/intrinsics.json",
         path="results/{video}/camera_path.npz",
+        report="results/{video}/camera_report.json",
     log:
         "logs/{video}/track_camera.log",
     benchmark:
@@ -16,14 +17,19 @@ rule track_camera:
     conda:
         "../envs/core.yaml"
     params:
-        options=flags(camera=config["camera"], fov_deg=config["fov"]),
+        options=flags(
+            camera=config["camera"],
+            camera_file=config["camera_file"],
+            fov_deg=config["fov"],
+            seed=config["seed"],
+        ),
         code=code_version("track_camera"),
     message:
         "{wildcards.video}: track the camera"
     shell:
         "exec nlf-pipeline --log {log:q} track-camera --video {input.video:q} --video-facts {input.facts:q}"
         " --people-mask {input.people_mask:q} --out-intrinsics {output.intrinsics:q} --out-path {output.path:q}"
-        " {params.options}"
+        " --out-report {output.report:q} {params.options}"
 
 
 rule scale_camera:

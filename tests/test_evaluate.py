@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from rlemasklib import RLEMask
 
-from nlf_pipeline.artefacts import Bodies, Cameras, Ground
+from nlf_pipeline.artefacts import Bodies, Cameras, Floor, Ground
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
 from nlf_pipeline.evaluate import Measurement, enough_visible, evaluate, format_table
 from nlf_pipeline.geometry import invert_rigid, look_at, pinhole_matrix, rigid, transform_points
@@ -39,7 +39,8 @@ def camera() -> Cameras:
 def true_ground(cameras: Cameras) -> Ground:
     T_scene_world = invert_rigid(cameras.T_world_cam[0])
     normal = T_scene_world[:3, 1]
-    return Ground(tuple(float(x) for x in normal), float(normal @ T_scene_world[:3, 3]), "feet", 1.0, 0.0, 100)
+    offset = float(normal @ T_scene_world[:3, 3])
+    return Ground([Floor(tuple(float(x) for x in normal), offset, "feet", 1.0, 0.0, 100)])
 
 
 def squares(order: tuple[int, int]) -> MaskTracks:
@@ -103,8 +104,8 @@ def test_another_world_frame_and_another_row_order_change_nothing(tmp_path: Path
 def test_errors_are_measured_where_they_are(tmp_path: Path, body_dir: Path):
     true = two_people(body_dir)
     found = dataclasses.replace(true, joints=true.joints + [0, 0, -0.2], trans=true.trans - [0, 0.05, 0])
-    level = true_ground(camera())
-    raised = dataclasses.replace(level, offset_m=level.offset_m + 0.04)
+    (level,) = true_ground(camera()).floors
+    raised = Ground([dataclasses.replace(level, offset_m=level.offset_m + 0.04)])
     result = run(tmp_path, body_dir, found, camera(), raised)
     assert result["pelvis error in the world"] == pytest.approx(200, abs=0.1)
     assert result["MPJPE"] == pytest.approx(0, abs=0.01)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 from walkers import CAMERA_HEIGHT, NLF_GRADE, Errors, Walk, camera_path, walking_people, write_inputs
 
-from nlf_pipeline.artefacts import Ground
+from nlf_pipeline.artefacts import Floor, Ground
 from nlf_pipeline.body_models import BodyMeshes
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.fit import fit
@@ -35,10 +35,11 @@ def run(folder: Path, body_dir: Path, meshes: BodyMeshes, walks: list[Walk], err
     fit(**{key: folder / name for key, name in names.items()}, body=body_dir)
 
 
-def find(folder: Path, body_dir: Path, **options: float) -> Ground:
+def find(folder: Path, body_dir: Path, **options: float) -> Floor:
     names = {"fits": "fits.npz", "cameras": "cameras.npz", "video_facts": "video.json", "out": "ground.json"}
     ground(**{key: folder / name for key, name in names.items()}, body=body_dir, **options)  # type: ignore[arg-type]
-    return Ground.load(folder / "ground.json")
+    (floor,) = Ground.load(folder / "ground.json").floors
+    return floor
 
 
 def true_up() -> np.ndarray:

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from nlf_pipeline.artefacts import Bodies, CameraPath, Ground, Intrinsics, VideoFacts
+from nlf_pipeline.artefacts import Bodies, CameraReport, CameraSegment, Floor, Ground, Intrinsics, VideoFacts
 from nlf_pipeline.workflow.run_summary import failure_summary, run_summary
 
 
@@ -27,12 +27,13 @@ def test_only_errors_of_this_run_are_told(tmp_path):
     assert failure_summary(tmp_path, ["never_ran"], since=150) == ""
 
 
-def write_results(folder, focal_source="user", ground_source="feet", moved_px=0.1):
+def write_results(folder, focal_source="user", ground_source="feet", notes=()):
     """One person in three frames, as far as the summary reads it."""
     VideoFacts(folder.name, 640, 360, 25.0, 3).save(folder / "video.json")
     Intrinsics((640, 360), (500.0, 500.0), (319.5, 179.5), [], focal_source).save(folder / "intrinsics.json")
-    CameraPath(np.tile(np.eye(4), (3, 1, 1)), np.ones(3), "static", moved_px).save(folder / "camera_path.npz")
-    Ground((0.0, -1.0, 0.0), -1.6, ground_source, 1.0, 0.01, 10).save(folder / "ground.json")
+    segment = CameraSegment(0, 3, "static", focal_source, 0.1, None, None, 1.0, [], list(notes))
+    CameraReport([segment]).save(folder / "camera_report.json")
+    Ground([Floor((0.0, -1.0, 0.0), -1.6, ground_source, 1.0, 0.01, 10)]).save(folder / "ground.json")
     pose, place, shown = np.zeros((1, 3, 24, 3)), np.zeros((1, 3, 3)), np.ones((1, 3), bool)
     contacts = np.zeros((1, 3, 2), bool)
     people = Bodies(np.array([1]), 25.0, "open", pose, np.zeros((1, 10)), place, pose, shown, ~shown, contacts)
@@ -52,7 +53,7 @@ def test_a_run_without_doubts_has_no_notes(tmp_path):
     [
         ({"focal_source": "assumed"}, "fov=DEGREES"),
         ({"ground_source": "camera"}, "too few feet"),
-        ({"moved_px": 14.0}, "camera seems to move"),
+        ({"notes": ["the camera seems to move"]}, "camera seems to move"),
     ],
 )
 def test_every_assumption_is_told(tmp_path, doubt, note):

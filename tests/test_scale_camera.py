@@ -13,7 +13,10 @@ def write_inputs(folder: Path, T_scene_cam: np.ndarray, n_frames: int) -> dict[s
     Intrinsics((640, 360), (500.0, 500.0), (319.5, 179.5), [0.1, -0.02, 0.0, 0.0], "user").save(
         folder / "intrinsics.json"
     )
-    CameraPath(T_scene_cam, np.ones(len(T_scene_cam)), "static", 0.1).save(folder / "camera_path.npz")
+    n = len(T_scene_cam)
+    CameraPath(T_scene_cam, np.ones(n), np.zeros(n, int), np.zeros((0, 3)), np.zeros(0, int)).save(
+        folder / "camera_path.npz"
+    )
     nobody = FramePredictions(
         np.zeros((0, 1024, 3)), np.zeros((0, 24, 3)), np.zeros((0, 1024)), np.zeros((0, 24)), np.zeros(0, bool)
     )
@@ -31,7 +34,7 @@ def test_a_camera_that_stays_keeps_its_path_and_lens(tmp_path: Path):
     np.testing.assert_array_equal(cameras.T_scene_cam, path)
     np.testing.assert_array_equal(cameras.K, np.repeat([[[500, 0, 319.5], [0, 500, 179.5], [0, 0, 1]]], 5, 0))
     np.testing.assert_array_equal(cameras.distortion, [0.1, -0.02, 0, 0])
-    assert (cameras.metres_per_unit, cameras.scale_spread) == (1.0, 0.0)
+    assert (cameras.metres_per_unit.tolist(), cameras.scale_spread.tolist()) == ([1.0], [0.0])
 
 
 def test_a_translating_path_is_refused_instead_of_guessed(tmp_path: Path):

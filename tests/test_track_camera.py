@@ -6,7 +6,7 @@ import pytest
 from rlemasklib import RLEMask
 from synthetic_videos import write_video
 
-from nlf_pipeline.artefacts import CameraPath, Intrinsics, VideoFacts
+from nlf_pipeline.artefacts import CameraPath, CameraReport, VideoFacts
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.fetch import fetch
 from nlf_pipeline.masks import MaskTracks
@@ -50,8 +50,10 @@ def track(folder, frames, people_masks):
         people_mask=folder / "people_mask.json",
         out_intrinsics=folder / "intrinsics.json",
         out_path=folder / "camera_path.npz",
+        out_report=folder / "camera_report.json",
+        camera="static",
     )
-    return Intrinsics.load(folder / "intrinsics.json"), CameraPath.load(folder / "camera_path.npz")
+    return CameraReport.load(folder / "camera_report.json"), CameraPath.load(folder / "camera_path.npz")
 
 
 def texture():
@@ -76,25 +78,24 @@ def scene(shift_px_per_frame):
 
 
 def test_tripod_is_sure_though_a_person_fills_much_of_the_picture(tmp_path, caplog):
-    intrinsics, path = track(tmp_path, *scene(0))
-    assert intrinsics.size_px == list(SIZE_PX) or intrinsics.size_px == SIZE_PX
-    assert path.motion_class == "static"
+    report, path = track(tmp_path, *scene(0))
+    assert report.motion_class == "static"
     np.testing.assert_array_equal(path.T_scene_cam, np.tile(np.eye(4), (N_FRAMES, 1, 1)))
-    assert path.background_motion_px < 0.3
+    assert report.segments[0].displacement_px < 0.3
     assert np.all(path.confidence > 0.99)
     assert "seems to move" not in caplog.text
 
 
 def test_without_the_mask_the_person_would_count_as_background(tmp_path):
     frames, masks = scene(0)
-    _, path = track(tmp_path, frames, (None,) * len(masks))
-    _, masked = track(tmp_path, frames, masks)
-    assert path.background_motion_px > masked.background_motion_px
+    bare, _ = track(tmp_path, frames, (None,) * len(masks))
+    masked, _ = track(tmp_path, frames, masks)
+    assert bare.segments[0].displacement_px > masked.segments[0].displacement_px
 
 
 def test_moving_camera_is_measured_and_warned_about(tmp_path, caplog):
-    _, path = track(tmp_path, *scene(1.0))
-    assert path.background_motion_px == pytest.approx(N_FRAMES - 1, abs=1.5)
+    report, path = track(tmp_path, *scene(1.0))
+    assert report.segments[0].displacement_px == pytest.approx(N_FRAMES - 1, abs=1.5)
     assert path.confidence[0] > 0.9 and path.confidence[-1] < 0.1
     assert np.all((path.confidence >= 0) & (path.confidence <= 1))
     assert "seems to move" in caplog.text
@@ -104,13 +105,15 @@ def test_cut_is_no_motion(tmp_path):
     frames, masks = scene(0)
     other = [255 - frame[:, ::-1] for frame in frames]
     flipped = tuple(RLEMask.from_array(np.ascontiguousarray(mask.to_array()[:, ::-1])) for mask in masks)
-    _, path = track(tmp_path, frames + other, masks + flipped)
+    report, path = track(tmp_path, frames + other, masks + flipped)
     assert VideoFacts.load(tmp_path / "video.json").cuts == [N_FRAMES]
-    assert path.background_motion_px < 0.3
+    assert [segment.start for segment in report.segments] == [0, N_FRAMES]
+    assert all(segment.displacement_px < 0.3 for segment in report.segments)
+    assert path.segment.tolist() == [0] * N_FRAMES + [1] * N_FRAMES
 
 
 def test_empty_room_without_texture_is_neither_sure_nor_an_error(tmp_path):
     frames = [np.full((SIZE_PX[1], SIZE_PX[0], 3), 120, np.uint8)] * 10
-    _, path = track(tmp_path, frames, (None,) * 10)
-    assert path.background_motion_px == 0
+    report, path = track(tmp_path, frames, (None,) * 10)
+    assert report.segments[0].displacement_px == 0
     assert 0 < path.confidence[-1] < 1

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nlf_pipeline.artefacts import Bodies, CameraPath, Ground, Intrinsics, VideoFacts, write_json
+from nlf_pipeline.artefact_files import write_json
+from nlf_pipeline.artefacts import Bodies, CameraReport, CameraSegment, Floor, Ground, Intrinsics, VideoFacts
 from nlf_pipeline.cli import STAGES, load_stage
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -75,9 +76,9 @@ def write_templates(folder):
         foot_contacts=np.zeros((0, 3, 2), bool),
     ).save(folder / "bodies.npz")
     Intrinsics((64, 48), (55.0, 55.0), (31.5, 23.5), [], "assumed").save(folder / "intrinsics.json")
-    poses = np.tile(np.eye(4), (3, 1, 1))
-    CameraPath(poses, np.ones(3), "static", background_motion_px=12.5).save(folder / "camera_path.npz")
-    Ground((0.0, -1.0, 0.0), -1.6, "camera", 0.0, 0.0, 0).save(folder / "ground.json")
+    segment = CameraSegment(0, 3, "static", "assumed", 12.5, None, None, 1.0, [], ["a doubt"])
+    CameraReport([segment]).save(folder / "camera_report.json")
+    Ground([Floor((0.0, -1.0, 0.0), -1.6, "camera", 0.0, 0.0, 0)]).save(folder / "ground.json")
     row = {"name": "PA-MPJPE", "value": 50.0, "unit": "mm", "target": "<= 65", "reached": True}
     write_json({"format_version": 1, "measurements": [row]}, folder / "evaluation.json")
 
@@ -209,7 +210,7 @@ def test_demo_is_rendered_and_evaluated_and_own_videos_are_not(tmp_path):
         "nobody was found",
         "note: a note",
         "(55 px) is assumed",
-        "seems to move (12.5 px)",
+        "a doubt",
         "| PA-MPJPE | 50 mm | <= 65 | yes |",
     ):
         assert shown in result.stdout

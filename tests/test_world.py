@@ -132,7 +132,7 @@ def test_planted_feet_rest_on_the_floor(noisy: Path, body_dir: Path, meshes: Bod
 
 
 def test_without_contacts_bodies_only_move_rigidly(noisy: Path, body_dir: Path) -> None:
-    fits, plane = BodyFits.load(noisy / "fits.npz"), Ground.load(noisy / "ground.json")
+    fits, plane = BodyFits.load(noisy / "fits.npz"), Ground.load(noisy / "ground.json").floors[0]
     bodies, cameras = make_world(noisy, body_dir, contacts=False)
     T_scene_cam = invert_rigid(T_WORLD_CAM[0]) @ T_WORLD_CAM[0]
     T_world_scene = cameras.T_world_cam[0] @ invert_rigid(T_scene_cam)
@@ -143,8 +143,8 @@ def test_without_contacts_bodies_only_move_rigidly(noisy: Path, body_dir: Path) 
 
 def test_nobody_is_moved_onto_an_assumed_floor(noisy: Path, body_dir: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(noisy, tmp_path / "copy")
-    plane = Ground.load(folder / "ground.json")
-    dataclasses.replace(plane, source="camera", normal=tuple(plane.normal)).save(folder / "ground.json")
+    plane = Ground.load(folder / "ground.json").floors[0]
+    Ground([dataclasses.replace(plane, source="camera")]).save(folder / "ground.json")
     moved, _ = make_world(folder, body_dir, contacts=True)
     free, _ = make_world(folder, body_dir, contacts=False)
     np.testing.assert_array_equal(moved.joints, free.joints)
@@ -172,6 +172,7 @@ def test_feet_are_not_held_across_a_cut(noisy: Path, body_dir: Path, tmp_path: P
     ).save(folder / "fits.npz")
     facts = VideoFacts.load(folder / "video.json")
     dataclasses.replace(facts, cuts=[cut]).save(folder / "video.json")
+    Ground(Ground.load(folder / "ground.json").floors * 2).save(folder / "ground.json")
     bodies, _ = make_world(folder, body_dir)
     jump = np.linalg.norm(bodies.joints[:, cut, 0] - bodies.joints[:, cut - 1, 0], axis=-1)
     np.testing.assert_allclose(jump, 2, atol=0.15)

@@ -153,7 +153,9 @@ def write_inputs(
     frames = len(T_world_cam)
     T_scene_cam = (invert_rigid(T_world_cam[0]) if T_scene_world is None else T_scene_world) @ T_world_cam
     K = np.repeat(pinhole_matrix(1000.0, SIZE_PX)[None], frames, axis=0)
-    SceneCameras(T_scene_cam, K, np.zeros(0), np.array(SIZE_PX), 1.0, 0.0).save(folder / "cameras.npz")
+    SceneCameras(T_scene_cam, K, np.zeros(0), np.array(SIZE_PX), np.ones(1), np.zeros(1), np.ones(len(walks))).save(
+        folder / "cameras.npz"
+    )
     VideoFacts("walkers", *SIZE_PX, fps, frames, cuts=list(cuts)).save(folder / "video.json")
     people = [_predict(meshes, walks[k], invert_rigid(T_world_cam), errors, k, fps) for k in range(len(walks))]
     valid = np.ones((len(walks), frames), bool)

@@ -1,13 +1,25 @@
 """Backends that track the camera."""
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 import framepump
 
-from nlf_pipeline.artefacts import CameraPath, Intrinsics, VideoFacts
+from nlf_pipeline.artefacts import CameraPath, CameraReport, Intrinsics, VideoFacts
+from nlf_pipeline.errors import UserError
 from nlf_pipeline.masks import MaskTracks
 
-CameraName = Literal["static"]
+CameraName = Literal["static", "klt", "file"]
+
+
+@dataclass(frozen=True)
+class TrackedCamera:
+    """What a tracker found."""
+
+    intrinsics: Intrinsics
+    path: CameraPath
+    report: CameraReport
 
 
 class CameraTracker(Protocol):
@@ -15,15 +27,32 @@ class CameraTracker(Protocol):
 
     def track(
         self, frames: framepump.VideoFrames, facts: VideoFacts, people: MaskTracks, intrinsics: Intrinsics
-    ) -> tuple[Intrinsics, CameraPath]:
-        """Path in the scene frame, up to scale. `people` marks the pixels to ignore; `intrinsics` is the best guess."""
+    ) -> TrackedCamera:
+        """Track the camera through every shot.
+
+        Args:
+            frames: the clip.
+            facts: of the clip; every shot has a camera of its own.
+            people: the pixels to ignore.
+            intrinsics: the best guess; kept if it came from the user or the file.
+        """
         ...
 
 
-def make_camera_tracker(name: CameraName) -> CameraTracker:
-    """The backend called `name`."""
+def make_camera_tracker(name: CameraName, camera_file: Path | None, seed: int) -> CameraTracker:
+    """The backend called `name`; raises UserError if `file` is asked for without a file."""
     match name:
         case "static":
             from nlf_pipeline.cameras.static import StaticCameraTracker
 
             return StaticCameraTracker()
+        case "klt":
+            from nlf_pipeline.cameras.klt import KltCameraTracker
+
+            return KltCameraTracker(seed)
+        case "file":
+            from nlf_pipeline.cameras.file import FileCameraTracker
+
+            if camera_file is None:
+                raise UserError("camera=file needs camera_file, the file or folder that holds the camera.")
+            return FileCameraTracker(camera_file)

@@ -1,11 +1,10 @@
 """A camera on a tripod: it does not move, but whether the background agrees is measured."""
 
-import logging
-
 import framepump
 import numpy as np
 
-from nlf_pipeline.artefacts import CameraPath, Intrinsics, VideoFacts
+from nlf_pipeline.artefacts import CameraPath, CameraReport, CameraSegment, Intrinsics, VideoFacts
+from nlf_pipeline.cameras import TrackedCamera
 from nlf_pipeline.cameras.background_motion import BackgroundMotion, measure_background_motion
 from nlf_pipeline.masks import MaskTracks
 
@@ -15,7 +14,6 @@ _STILL_PX = 0.5
 MOVING_PX = 2.0
 """Motion of the background (at a longer side of 640 pixels) from which on the camera is said to move."""
 _UNKNOWN_CONFIDENCE = 0.5
-log = logging.getLogger(__name__)
 
 
 class StaticCameraTracker:
@@ -23,25 +21,42 @@ class StaticCameraTracker:
 
     def track(
         self, frames: framepump.VideoFrames, facts: VideoFacts, people: MaskTracks, intrinsics: Intrinsics
-    ) -> tuple[Intrinsics, CameraPath]:
+    ) -> TrackedCamera:
         """The unchanged intrinsics and one pose for all frames."""
         motion = measure_background_motion(frames, facts.shots(), people, _SAMPLES)
-        confidence = _confidence(motion, facts.n_frames)
-        measured = motion.median_px[np.isfinite(motion.median_px)]
-        largest_px = float(measured.max(initial=0.0))
-        if largest_px > MOVING_PX:
-            log.warning(
-                "the camera seems to move (the background shifts by up to %.1f px at a longer side of 640), "
-                "but it is treated as standing still: expect people to slide and drift",
-                largest_px,
-            )
+        shots = facts.shots()
         path = CameraPath(
             T_scene_cam=np.tile(np.eye(4), (facts.n_frames, 1, 1)),
-            confidence=confidence,
-            motion_class="static",
-            background_motion_px=largest_px,
+            confidence=_confidence(motion, facts.n_frames),
+            segment=np.repeat(np.arange(len(shots)), [shot.stop - shot.start for shot in shots]),
+            points=np.zeros((0, 3)),
+            point_segment=np.zeros(0, dtype=int),
         )
-        return intrinsics, path
+        report = CameraReport([_segment(motion, shot, intrinsics) for shot in shots])
+        return TrackedCamera(intrinsics, path, report)
+
+
+def _segment(motion: BackgroundMotion, shot: slice, intrinsics: Intrinsics) -> CameraSegment:
+    inside = (motion.frames >= shot.start) & (motion.frames < shot.stop) & np.isfinite(motion.median_px)
+    largest_px = float(motion.median_px[inside].max(initial=0.0))
+    notes = []
+    if largest_px > MOVING_PX:
+        notes.append(
+            f"the camera seems to move (the background shifts by up to {largest_px:.1f} px at a longer side of 640), "
+            "but it is treated as standing still: expect people to slide and drift"
+        )
+    return CameraSegment(
+        start=shot.start,
+        stop=shot.stop,
+        motion_class="static",
+        focal_source=intrinsics.focal_source,
+        displacement_px=largest_px,
+        rotation_residual_px=None,
+        residual_px=None,
+        coverage=float(inside.any()),
+        gates=[],
+        notes=notes,
+    )
 
 
 def _confidence(motion: BackgroundMotion, n_frames: int) -> np.ndarray:

@@ -68,6 +68,9 @@ def camera_track(person: PersonLandmarks, frames: slice, intrinsics: Intrinsics,
     image_px = fill_linear(person.image_px[frames].reshape(n, -1), found)
     relative = fill_linear(person.relative[frames].reshape(n, -1), found).reshape(n, -1, 3)
     distortion = np.array(intrinsics.distortion or [0, 0, 0, 0], dtype=np.float64)
+    if intrinsics.zoom:
+        centre_px, zoom = np.array(intrinsics.principal_point_px), np.array(intrinsics.zoom[frames])
+        image_px = centre_px + (image_px.reshape(n, -1, 2) - centre_px) / zoom[:, None, None]
     points_px = image_px.reshape(-1, 1, 2)
     image = cv2.undistortPoints(points_px, intrinsics.K, distortion).reshape(n, -1, 2)
     rays = np.concatenate([image[:, _HIPS].mean(axis=1), np.ones((n, 1))], axis=-1)

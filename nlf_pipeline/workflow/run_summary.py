@@ -54,8 +54,7 @@ def _summary_lines(folder: Path) -> Iterable[str]:
 
 
 def _camera_notes(folder: Path) -> Iterable[str]:
-    from nlf_pipeline.artefacts import CameraPath, Intrinsics
-    from nlf_pipeline.cameras.static import MOVING_PX
+    from nlf_pipeline.artefacts import CameraReport, Intrinsics
 
     intrinsics = Intrinsics.load(folder / "intrinsics.json")
     if intrinsics.focal_source == "assumed":
@@ -63,15 +62,17 @@ def _camera_notes(folder: Path) -> Iterable[str]:
             f"the focal length ({intrinsics.focal_px[0]:.0f} px) is assumed, and distances scale with it; "
             "give the field of view where it is known: --config fov=DEGREES"
         )
-    path = CameraPath.load(folder / "camera_path.npz")
-    if path.motion_class == "static" and path.background_motion_px > MOVING_PX:
-        yield f"the camera seems to move ({path.background_motion_px:.1f} px), but was treated as standing still"
+    segments = CameraReport.load(folder / "camera_report.json").segments
+    for segment in segments:
+        where = f"frames {segment.start}-{segment.stop - 1}: " if len(segments) > 1 else ""
+        yield from (where + note for note in segment.notes)
 
 
 def _floor_notes(folder: Path) -> Iterable[str]:
     from nlf_pipeline.artefacts import Bodies, Ground
 
-    if Ground.load(folder / "ground.json").source == "camera" and len(Bodies.load(folder / "bodies.npz").person_ids):
+    sources = {floor.source for floor in Ground.load(folder / "ground.json").floors}
+    if "camera" in sources and len(Bodies.load(folder / "bodies.npz").person_ids):
         yield "too few feet were seen at rest to find the floor: a level camera of usual height is assumed"
 
 

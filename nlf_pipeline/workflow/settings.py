@@ -27,7 +27,7 @@ _YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
 _EMBEDDED_BACKENDS = {
     "segmenter": "blazepose",
     "semantics": "union",
-    "camera": "static",
+    "camera": "klt",
     "estimator": "blazepose",
     "interpolator": "flow",
 }
@@ -56,6 +56,8 @@ def checked_settings(config: Mapping[str, Any], arguments: Iterable[str], schema
     if problems:
         raise UserError("wrong settings (config.yaml or --config):\n" + "\n".join(f"  {line}" for line in problems))
     chosen = {stage: settings[stage] or backend for stage, backend in _EMBEDDED_BACKENDS.items()}
+    if settings["camera"] is None and (settings["camera_file"] or settings["static_camera"]):
+        chosen["camera"] = "file" if settings["camera_file"] else "static"
     return {**settings, **chosen}
 
 
@@ -109,11 +111,12 @@ def _contradictions(settings: Mapping[str, Any]) -> Iterable[str]:
             )
     if settings["models"] == "reference":
         yield "models: 'reference' is not available in this version, expected embedded"
-    if not settings["static_camera"]:
-        yield (
-            "static_camera: found False; a moving camera is not available in this version, expected true "
-            "(the stage track_camera measures and reports how much the camera moves)"
-        )
+    if settings["static_camera"] and settings["camera"] not in (None, "static"):
+        yield f"static_camera: found True with camera={settings['camera']}, expected only one of them"
+    if settings["camera_file"] and (settings["static_camera"] or settings["camera"] not in (None, "file")):
+        yield "camera_file: given, expected camera to be null or file, and static_camera to be false"
+    if settings["camera"] == "file" and not settings["camera_file"]:
+        yield "camera: 'file' needs camera_file, the file or folder that holds the camera"
     if settings["body_model"] == "smpl" and not settings["body_models_dir"]:
         yield (
             "body_model: 'smpl' needs body_models_dir, the folder that holds smpl/basicmodel_*_lbs_10_207_0_v1.1.0.pkl "
