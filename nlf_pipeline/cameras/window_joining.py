@@ -119,7 +119,7 @@ def _relative_scale(before: np.ndarray, motion: WindowMotion, known: dict[int, n
         near = np.linalg.norm(new - motion.T_window_cam[n // 2, :3, 3], axis=-1)
         return float(np.exp(np.median(np.log(far / near))))
     travel_before, travel, whole = (
-        np.std(T[:, :3, 3], axis=0).sum() for T in (before, motion.T_window_cam[:n], motion.T_window_cam)
+        np.sqrt(np.var(T[:, :3, 3], axis=0).sum()) for T in (before, motion.T_window_cam[:n], motion.T_window_cam)
     )
     if travel <= _LEAST_TRAVEL * whole or travel_before == 0:
         return None
