@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nlf_pipeline.artefacts import Bodies, BodyFits, Cameras, Ground, SceneCameras, VideoFacts
+from nlf_pipeline.artefacts import Bodies, BodyFits, Cameras, Floor, Ground, SceneCameras, VideoFacts
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
 from nlf_pipeline.errors import ArtefactError
 from nlf_pipeline.filtering import track_segments
@@ -48,15 +48,7 @@ def world(
         raise ArtefactError(
             f"{ground} has {len(floors)} floors, the clip has {len(shots)} shots. Delete it and run again."
         )
-    T_world_scene = np.repeat(
-        [
-            world_from_scene(np.array(floor.normal), floor.offset_m, scene.T_scene_cam[shot.start])
-            for floor, shot in zip(floors, shots, strict=True)
-        ],
-        [shot.stop - shot.start for shot in shots],
-        axis=0,
-    )
-    on_floor = np.repeat([floor.source == "feet" for floor in floors], [shot.stop - shot.start for shot in shots])
+    T_world_scene = _worlds_from_scenes(shots, floors, scene.T_scene_cam)
     T_world_cam = T_world_scene @ scene.T_scene_cam
     bodies = Bodies(
         person_ids=people.person_ids,
@@ -77,20 +69,26 @@ def world(
             T = T_world_scene[segment.start]
             rotations = T[:3, :3] @ global_rotations(people.pose_rotvecs[k, segment].astype(np.float64))
             root = transform_points(T, people.joints[k, segment, 0].astype(np.float64))
-            locked = lock_feet(
-                rotations,
-                root,
-                feet,
-                T_world_cam[segment, :3, 3],
-                facts.fps,
-                contacts and bool(on_floor[segment.start]),
-            )
+            move = contacts and _floor_at(segment.start, shots, floors).source == "feet"
+            locked = lock_feet(rotations, root, feet, T_world_cam[segment, :3, 3], facts.fps, move)
             bodies.pose_rotvecs[k, segment] = local_rotvecs(locked.rotations)
             bodies.trans[k, segment] = locked.joints[:, 0] - feet.joints_rest[0]
             bodies.joints[k, segment] = locked.joints
             bodies.foot_contacts[k, segment] = locked.contacts
     bodies.save(bodies_out)
     Cameras(T_world_cam, scene.K, scene.distortion, scene.size_px).save(cameras_out)
+
+
+def _worlds_from_scenes(shots: list[slice], floors: list[Floor], T_scene_cam: np.ndarray) -> np.ndarray:
+    """(frames, 4, 4) T_world_scene of the shot that each frame belongs to."""
+    T = np.tile(np.eye(4), (len(T_scene_cam), 1, 1))
+    for shot, floor in zip(shots, floors, strict=True):
+        T[shot] = world_from_scene(np.array(floor.normal), floor.offset_m, T_scene_cam[shot.start])
+    return T
+
+
+def _floor_at(frame: int, shots: list[slice], floors: list[Floor]) -> Floor:
+    return next(floor for shot, floor in zip(shots, floors, strict=True) if shot.start <= frame < shot.stop)
 
 
 def world_from_scene(normal: np.ndarray, offset: float, T_scene_cam: np.ndarray) -> np.ndarray:
