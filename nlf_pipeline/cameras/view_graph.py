@@ -1,0 +1,136 @@
+"""Keyframes and the two-view geometries between them, as the database that structure from motion starts from."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pycolmap
+
+from nlf_pipeline.cameras.point_tracks import PointTracks
+from nlf_pipeline.cameras.window_motion import Lens
+
+_FRAMES_PER_KEYFRAME = 8
+_MOST_KEYFRAMES = 48
+_FEWEST_KEYFRAMES = 12
+_FEWEST_SHARED = 100
+"""Neighbouring keyframes that share fewer points are not parted further."""
+_GAPS = (1, 2, 3, 4, 6, 8, 12)
+_FEWEST_MATCHES = 30
+_FEWEST_INLIERS = 20
+_INLIER_PX = 2.0
+PIXEL_CENTRE = 0.5
+"""Where COLMAP has the centre of the top left pixel."""
+
+
+def select_keyframes(tracks: PointTracks, keyframes: np.ndarray) -> np.ndarray:
+    """Thin `keyframes` to one in eight frames, at least 16 and at most 48; where there are fewer than 12, spread more.
+
+    Thinning drops the keyframe whose neighbours share most points, again and again, so that keyframes stay dense
+    where the picture changes fast. What structure from motion costs grows faster than its keyframes.
+
+    Args:
+        tracks: points in the window.
+        keyframes: (keyframes,) int, ascending frames of `tracks`.
+
+    Returns:
+        (keyframes,) int, ascending; the first and the last are kept.
+    """
+    kept = [int(frame) for frame in keyframes]
+    if len(kept) < _FEWEST_KEYFRAMES:
+        spread = np.linspace(kept[0], kept[-1], _FEWEST_KEYFRAMES).round().astype(int)
+        return np.union1d(kept, spread)
+    at_most = int(np.clip(tracks.n_frames // _FRAMES_PER_KEYFRAME, 16, _MOST_KEYFRAMES))
+    return thin_keyframes(tracks, np.array(kept), at_most)
+
+
+def thin_keyframes(tracks: PointTracks, keyframes: np.ndarray, at_most: int) -> np.ndarray:
+    """Drop keyframes whose neighbours share most points until `at_most` are left, or none can be spared."""
+    kept = [int(frame) for frame in keyframes]
+    bridged = [_n_shared(tracks, before, after) for before, after in zip(kept, kept[2:], strict=False)]
+    while len(kept) > at_most:
+        best = int(np.argmax(bridged))
+        if bridged[best] < _FEWEST_SHARED:
+            break
+        del kept[best + 1], bridged[best]
+        for i in (best - 1, best):
+            if 0 <= i < len(bridged):
+                bridged[i] = _n_shared(tracks, kept[i], kept[i + 2])
+    return np.array(kept)
+
+
+def write_view_graph(path: Path, tracks: PointTracks, lens: Lens, keyframes: np.ndarray, seed: int) -> None:
+    """Write a new COLMAP database: one camera, the keyframes' points as features, and verified pairs of keyframes.
+
+    Args:
+        path: file to write. Images are named by their frame.
+        tracks: points in the window.
+        lens: its focal length is a prior only where it is known.
+        keyframes: (keyframes,) int, ascending frames of `tracks`.
+        seed: of the random samples of two-view geometry.
+    """
+    camera = make_camera(lens, tracks.size_px)
+    with pycolmap.Database.open(path) as database:
+        camera.camera_id = database.write_camera(camera)
+        rig = pycolmap.Rig()
+        rig.add_ref_sensor(camera.sensor_id)
+        rig_id = database.write_rig(rig)
+        image_ids = [_write_image(database, camera.camera_id, rig_id, tracks, int(frame)) for frame in keyframes]
+        options = _two_view_options(seed)
+        for gap, i in itertools.product(_GAPS, range(len(keyframes))):
+            if i + gap < len(keyframes):
+                pair = int(keyframes[i]), int(keyframes[i + gap])
+                _write_pair(database, camera, tracks, pair, (image_ids[i], image_ids[i + gap]), options)
+
+
+def make_camera(lens: Lens, size_px: tuple[int, int]) -> pycolmap.Camera:
+    """COLMAP's camera for `lens`: with one radial term if it has any distortion."""
+    width_px, height_px = size_px
+    centred = [lens.focal_px, width_px / 2, height_px / 2]
+    model, parameters = ("SIMPLE_RADIAL", [*centred, lens.k1]) if lens.k1 else ("SIMPLE_PINHOLE", centred)
+    camera = pycolmap.Camera(model=model, width=width_px, height=height_px, params=parameters)
+    camera.has_prior_focal_length = lens.is_known
+    return camera
+
+
+def _two_view_options(seed: int) -> pycolmap.TwoViewGeometryOptions:
+    options = pycolmap.TwoViewGeometryOptions()
+    options.ransac.max_error = _INLIER_PX
+    options.ransac.random_seed = seed
+    options.compute_relative_pose = True
+    return options
+
+
+def _write_image(database: pycolmap.Database, camera_id: int, rig_id: int, tracks: PointTracks, frame: int) -> int:
+    image = pycolmap.Image(name=f"{frame:06d}", camera_id=camera_id)
+    image.image_id = database.write_image(image)
+    pose = pycolmap.Frame()
+    pose.rig_id = rig_id
+    pose.add_data_id(image.data_id)
+    database.write_frame(pose)
+    keypoints = np.ascontiguousarray(tracks.points_px[frame] + PIXEL_CENTRE, dtype=np.float32)
+    database.write_keypoints(image.image_id, keypoints)
+    return image.image_id
+
+
+def _write_pair(
+    database: pycolmap.Database,
+    camera: pycolmap.Camera,
+    tracks: PointTracks,
+    pair: tuple[int, int],
+    image_ids: tuple[int, int],
+    options: pycolmap.TwoViewGeometryOptions,
+) -> None:
+    i, j = pair
+    _, in_i, in_j = np.intersect1d(tracks.ids[i], tracks.ids[j], assume_unique=True, return_indices=True)
+    if len(in_i) < _FEWEST_MATCHES:
+        return
+    matches = np.stack([in_i, in_j], axis=1).astype(np.uint32)
+    points_i, points_j = (tracks.points_px[k].astype(np.float64) + PIXEL_CENTRE for k in pair)
+    geometry = pycolmap.estimate_two_view_geometry(camera, points_i, camera, points_j, matches, options)
+    if len(geometry.inlier_matches) >= _FEWEST_INLIERS:
+        database.write_matches(*image_ids, matches)
+        database.write_two_view_geometry(*image_ids, geometry)
+
+
+def _n_shared(tracks: PointTracks, i: int, j: int) -> int:
+    return len(np.intersect1d(tracks.ids[i], tracks.ids[j], assume_unique=True))
