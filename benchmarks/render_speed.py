@@ -55,7 +55,12 @@ def make_scene(folder: Path, meshes: BodyMeshes) -> None:
     every = (N_FRAMES, 1, 1)
     K = pinhole_matrix(1000.0, SIZE_PX)
     Cameras(np.tile(T, every), np.tile(K, every), np.zeros(0), np.array(SIZE_PX)).save(folder / "camera.npz")
-    plan_view(bodies=folder / "bodies.npz", cameras=folder / "camera.npz", out=folder / "side.npz")
+    plan_view(
+        bodies=folder / "bodies.npz",
+        cameras=folder / "camera.npz",
+        video_facts=folder / "video.json",
+        out=folder / "side.npz",
+    )
 
 
 def draw_ours(folder: Path, view: str, renderer: str) -> None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,6 +17,7 @@ from nlf_pipeline.errors import UserError
 from nlf_pipeline.geometry import invert_rigid, transform_points
 from nlf_pipeline.progress import progress
 from nlf_pipeline.renderers import RealCamera, RendererName, ViewFrame, make_renderer
+from nlf_pipeline.renderers.camera_trail import trails
 from nlf_pipeline.renderers.palette import person_colours
 from nlf_pipeline.renderers.retiming import retime_bodies, retime_cameras, retiming
 from nlf_pipeline.video import read_frames, writing_video
@@ -75,7 +76,9 @@ def render(
     elif scene.real_cameras is None:
         views = side_views(posed, scene.cameras, itertools.repeat(None, scene.n_frames), size_px)
     else:
-        views = side_views(posed, scene.cameras, real_camera_frames(images, scene.real_cameras), size_px)
+        views = side_views(
+            posed, scene.cameras, real_camera_frames(images, scene.real_cameras, scene.shot_starts), size_px
+        )
     pictures = make_renderer(renderer).render(views, meshes.faces, size_px, opacity)
     with writing_video(out, scene.people.fps, audio_from=video) as sink:
         for picture in progress(pictures, scene.n_frames, f"render {view}"):
@@ -91,6 +94,8 @@ class _Scene:
     real_cameras: Cameras | None
     n_frames: int
     size_px: tuple[int, int]
+    shot_starts: list[int]
+    """First frame of every shot but the first."""
 
 
 def _load_scene(video_facts: Path, bodies: Path, cameras: Path, world_cameras: Path | None, fps_factor: int) -> _Scene:
@@ -108,7 +113,8 @@ def _load_scene(video_facts: Path, bodies: Path, cameras: Path, world_cameras: P
         timing = retiming(facts.n_frames, fps_factor, facts.cuts)
         people, all_cameras = retime_bodies(people, timing), [retime_cameras(c, timing) for c in all_cameras]
     real_cameras = None if world_cameras is None else all_cameras[1]
-    return _Scene(people, all_cameras[0], real_cameras, facts.n_frames * fps_factor, facts.size_px)
+    shot_starts = [cut * fps_factor for cut in facts.cuts]
+    return _Scene(people, all_cameras[0], real_cameras, facts.n_frames * fps_factor, facts.size_px, shot_starts)
 
 
 def exactly(frames: Iterable[np.ndarray], n_frames: int, video: Path) -> Iterator[np.ndarray]:
@@ -173,10 +179,13 @@ def side_views(
         yield ViewFrame(vertices, colours, T_world_cam, K, None, opacities, real_camera)
 
 
-def real_camera_frames(images: Iterable[np.ndarray], cameras: Cameras) -> Iterator[RealCamera]:
-    """The real camera with its image, frame by frame."""
-    for T_world_cam, K, image in zip(cameras.T_world_cam, cameras.K, images, strict=True):
-        yield RealCamera(T_world_cam, K, tuple(cameras.size_px), image)
+def real_camera_frames(
+    images: Iterable[np.ndarray], cameras: Cameras, shot_starts: Collection[int]
+) -> Iterator[RealCamera]:
+    """The real camera with its image and its trail since the last of `shot_starts`, frame by frame."""
+    so_far = trails(cameras.T_world_cam[:, :3, 3], shot_starts)
+    for T_world_cam, K, image, trail in zip(cameras.T_world_cam, cameras.K, images, so_far, strict=True):
+        yield RealCamera(T_world_cam, K, tuple(cameras.size_px), image, trail)
 
 
 def scaled_intrinsics(K: np.ndarray, size_px: tuple[int, int], new_size_px: tuple[int, int]) -> np.ndarray:

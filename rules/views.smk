@@ -7,6 +7,7 @@ rule plan_view:
     input:
         bodies="results/{video}/bodies.npz",
         cameras="results/{video}/world_cameras.npz",
+        facts="results/{video}/video.json",
     output:
         "results/{video}/view_cameras.npz",
     log:
@@ -26,7 +27,7 @@ rule plan_view:
         "{wildcards.video}: plan the side view"
     shell:
         "exec nlf-pipeline --log {log:q} plan-view --bodies {input.bodies:q} --cameras {input.cameras:q}"
-        " --out {output:q} {params.options}"
+        " --video-facts {input.facts:q} --out {output:q} {params.options}"
 
 
 rule interpolate:
@@ -60,6 +61,7 @@ rule render:
         facts="results/{video}/video.json",
         bodies="results/{video}/bodies.npz",
         cameras=lambda wildcards: f"results/{wildcards.video}/{CAMERAS_OF_VIEW[wildcards.view]}",
+        real_cameras="results/{video}/world_cameras.npz",
         body=BODY,
     output:
         "results/{video}/{view}_view.mp4",
@@ -85,5 +87,5 @@ rule render:
         "{wildcards.video}: draw the {wildcards.view} view"
     shell:
         "exec nlf-pipeline --log {log:q} render --view {wildcards.view} --video {input.video:q}"
-        " --video-facts {input.facts:q} --bodies {input.bodies:q} --cameras {input.cameras:q} --out {output:q}"
-        " {params.options}"
+        " --video-facts {input.facts:q} --bodies {input.bodies:q} --cameras {input.cameras:q}"
+        " --world-cameras {input.real_cameras:q} --out {output:q} {params.options}"

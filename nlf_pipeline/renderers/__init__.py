@@ -1,7 +1,7 @@
 """Backends that draw bodies."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
@@ -21,6 +21,8 @@ class RealCamera:
     """(width, height)."""
     image: np.ndarray
     """(height, width, 3) uint8 RGB of any size: what it sees, shown on its image plane."""
+    trail: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
+    """(points, 3) world: where it has been so far, drawn as a line."""
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,15 @@ import numpy as np
 
 from nlf_pipeline.geometry import invert_rigid, transform_points
 from nlf_pipeline.renderers import RealCamera
+from nlf_pipeline.renderers.camera_trail import MOST_POINTS, trail_ahead
 from nlf_pipeline.renderers.shaders import PLAIN_FRAGMENT, PLAIN_VERTEX
 
 DEPTH = 0.55
 """Metres from the camera to its image plane as drawn."""
 LINE_COLOUR = (45, 52, 62)
-LINE_WIDTH_PX = 2.0
-"""At 720 lines; grows with the picture."""
+LINE_WIDTH_PX, TRAIL_WIDTH_PX = 2.0, 1.4
+"""At 720 lines; they grow with the picture."""
+TRAIL_COLOUR = (120, 128, 140)
 PICTURE_WIDTH_PX = 256
 NEAR, FAR = 0.8, 2.0
 """Metres between the view and the real camera over which the glyph appears."""
@@ -56,21 +58,27 @@ def ribbons(starts: np.ndarray, ends: np.ndarray, T_world_cam: np.ndarray, focal
     return transform_points(T_world_cam, quads.reshape(-1, 3))
 
 
+def drawn_points(real_camera: RealCamera, T_world_cam: np.ndarray) -> np.ndarray:
+    """(points, 3) world: the corners of what is drawn of `real_camera` in the view `T_world_cam` (4, 4)."""
+    return np.concatenate([frustum(real_camera), *trail_ahead(real_camera.trail, T_world_cam)])
+
+
 class CameraPainter:
     """Draws the glyph into whatever is being drawn."""
 
     def __init__(self, ctx: moderngl.Context, size_px: tuple[int, int]) -> None:
-        self._ctx, self._line_width_px = ctx, LINE_WIDTH_PX * max(size_px[1] / 720, 0.5)
+        self._ctx, self._magnification = ctx, max(size_px[1] / 720, 0.5)
         self._program = ctx.program(vertex_shader=PLAIN_VERTEX, fragment_shader=PLAIN_FRAGMENT)
-        self._vertices = ctx.buffer(reserve=64 * 5 * 4, dynamic=True)
+        self._vertices = ctx.buffer(reserve=(MOST_POINTS + 10) * 6 * 5 * 4, dynamic=True)
         self._mesh = ctx.vertex_array(self._program, [(self._vertices, "3f 2f", "position", "texture_position")])
         self._line_texture = ctx.texture((1, 1), 3, data=bytes(LINE_COLOUR), alignment=1)
+        self._trail_texture = ctx.texture((1, 1), 3, data=bytes(TRAIL_COLOUR), alignment=1)
         self._picture: moderngl.Texture | None = None
 
     def draw(self, real_camera: RealCamera, T_world_cam: np.ndarray, K: np.ndarray, clip_world: np.ndarray) -> None:
-        """Draw the frustum of `real_camera` as seen from `T_world_cam` (4, 4) with `K` (3, 3).
+        """Draw the frustum and the trail of `real_camera` as seen from `T_world_cam` (4, 4) with `K` (3, 3).
 
-        It fades out where the view comes near the real camera, and would be inside the frustum.
+        They fade out where the view comes near the real camera, and would be inside the frustum.
         """
         opacity = glyph_opacity(T_world_cam, real_camera)
         if opacity == 0:
@@ -87,8 +95,12 @@ class CameraPainter:
         ups = _up_mark(points)
         starts = np.concatenate([points[[0, 0, 0, 0]], points[1:5], ups[:2]])
         ends = np.concatenate([points[1:5], points[[2, 3, 4, 1]], ups[1:]])
-        lines = ribbons(starts, ends, T_world_cam, K[0, 0], self._line_width_px)
-        self._draw(lines, np.zeros((len(lines), 2)), self._line_texture)
+        for (a, b), width_px, texture in (
+            (trail_ahead(real_camera.trail, T_world_cam), TRAIL_WIDTH_PX, self._trail_texture),
+            ((starts, ends), LINE_WIDTH_PX, self._line_texture),
+        ):
+            lines = ribbons(a, b, T_world_cam, K[0, 0], width_px * self._magnification)
+            self._draw(lines, np.zeros((len(lines), 2)), texture)
         self._ctx.disable(moderngl.BLEND)
 
     def _upload(self, image: np.ndarray) -> moderngl.Texture:
@@ -103,6 +115,8 @@ class CameraPainter:
         return self._picture
 
     def _draw(self, positions: np.ndarray, uv: np.ndarray, texture: moderngl.Texture) -> None:
+        if not len(positions):
+            return
         texture.use()
         self._vertices.write(np.concatenate([positions, uv], axis=-1).astype(np.float32).tobytes())
         self._mesh.render(moderngl.TRIANGLES, vertices=len(positions))

@@ -12,7 +12,7 @@ from nlf_pipeline.geometry import invert_rigid, transform_points
 from nlf_pipeline.meshes import Topology
 from nlf_pipeline.offscreen import Canvas, projection_matrix
 from nlf_pipeline.renderers import ViewFrame
-from nlf_pipeline.renderers.camera_glyph import CameraPainter, frustum
+from nlf_pipeline.renderers.camera_glyph import CameraPainter, drawn_points
 from nlf_pipeline.renderers.compositing import NEAR, composite, covering_box, joint_box
 from nlf_pipeline.renderers.floor import FloorPainter
 from nlf_pipeline.renderers.shaders import BODY_FRAGMENT, BODY_VERTEX
@@ -69,7 +69,8 @@ class BodyPainter:
         body_box = covering_box(transform_points(T_cam_world, view.vertices.reshape(-1, 3)), view.K, size_px)
         glyph_box = None
         if view.real_camera is not None and view.image is None:
-            glyph_box = covering_box(transform_points(T_cam_world, frustum(view.real_camera)), view.K, size_px)
+            glyph = transform_points(T_cam_world, drawn_points(view.real_camera, view.T_world_cam))
+            glyph_box = covering_box(glyph, view.K, size_px)
         box_px = joint_box(body_box, glyph_box)
         if box_px is None:
             return picture
