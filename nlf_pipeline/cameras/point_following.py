@@ -114,10 +114,11 @@ class PointFollower:
         """
         if self._picture is not None and len(self._ids):
             found_px, motion, is_found = self._find(self._picture, picture)
-            few = max(_LOST_SHARE * len(self._ids), 1)
-            if len(self._ids) >= _FEWEST_TO_LOSE and is_found.sum() < few and self._n_bridged < _BRIDGED_FRAMES:
-                self._n_bridged += 1
-                return np.zeros(0, int), np.zeros((0, 2), np.float32)
+            if len(self._ids) >= _FEWEST_TO_LOSE and is_found.sum() <= _LOST_SHARE * len(self._ids):
+                if self._n_bridged < _BRIDGED_FRAMES:
+                    self._n_bridged += 1
+                    return np.zeros(0, int), np.zeros((0, 2), np.float32)
+                is_found[:] = False
             self._ids, self._points_px, self._motion = self._ids[is_found], found_px[is_found], motion
         self._n_bridged = 0
         self._picture = picture
@@ -138,7 +139,7 @@ class PointFollower:
         self._frames_since_try += 1
         is_due = self._frames_since_try >= _FRAMES_BETWEEN_TRIES or self._next_id == 0
         n = len(self._ids)
-        if n >= _REFILL_SHARE * self._n_refilled and not (is_due and n < _REFILL_SHARE * self._max_points):
+        if n >= _REFILL_SHARE * max(self._n_refilled, 1) and not (is_due and n < _REFILL_SHARE * self._max_points):
             return
         new_px = find_corners(picture.grey, picture.background, self._max_points, self._points_px, self._min_strength)
         self._ids = np.concatenate([self._ids, self._next_id + np.arange(len(new_px))])
