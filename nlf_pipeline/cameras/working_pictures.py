@@ -48,10 +48,9 @@ def choose_reduction(frames: framepump.VideoFrames, shot: slice, people: MaskTra
     if shot.stop <= shot.start:
         return plain
     indices = np.unique(np.linspace(shot.start, shot.stop - 1, _LOOKED_AT).round().astype(int)).tolist()
-    greys = zip(indices, _reduced(frames, plain.size_px).frames_at(indices), strict=True)
     corners = [
         len(find_corners(picture.grey, picture.background, _MAX_CORNERS))
-        for picture in _with_background(greys, people, plain, margin)
+        for picture in pictures_at(frames, indices, people, plain, margin)
     ]
     if np.median(corners) >= _ENOUGH_CORNERS:
         return plain
@@ -72,6 +71,14 @@ def working_pictures(
     """
     greys = _reduced(frames, reduction.size_px)[shot.start : shot.stop]
     yield from _with_background(zip(range(shot.start, shot.stop), greys, strict=True), people, reduction, margin)
+
+
+def pictures_at(
+    frames: framepump.VideoFrames, indices: list[int], people: MaskTracks, reduction: Reduction, margin: float
+) -> Iterator[WorkingPicture]:
+    """The frames `indices` of the clip, ascending, reduced; otherwise as working_pictures."""
+    greys = _reduced(frames, reduction.size_px).frames_at(indices)
+    yield from _with_background(zip(indices, greys, strict=True), people, reduction, margin)
 
 
 def _reduced_size(frames: framepump.VideoFrames, long_side_px: int) -> tuple[int, int]:
