@@ -34,7 +34,7 @@ def fit(
 
     Each person gets one shape. A person who looks larger in some frames than in others is brought
     to one size about the camera, which leaves the picture as it is; so are people whose feet do
-    not stand on the floor that they share. Smoothing never crosses a cut.
+    not stand on the floor that they share, unless their size was given. Smoothing never crosses a cut.
 
     Args:
         predictions: predictions.xz.
@@ -56,21 +56,35 @@ def fit(
     meshes = BodyMeshes(fitter.body_model)
     how = Smoothing(facts.fps, facts.shots(), smoothing_s, max_gap_s)
     with one_torch_thread():
-        people = fit_people(source, fitter, beta_regularizer)
+        people = [
+            person.resized(fitter, factor, beta_regularizer)
+            for person, factor in zip(
+                fit_people(source, fitter, beta_regularizer), scene.person_scale.tolist(), strict=True
+            )
+        ]
     tracks = [smooth_track(person.track, scene.T_scene_cam, how) for person in people]
-    factors = _floor_factors(people, tracks, meshes, scene.T_scene_cam, how)
+    is_given = (scene.person_scale != 1) & (np.ptp(scene.person_scale) > 0) if people else np.zeros(0, dtype=bool)
+    factors = _floor_factors(people, tracks, meshes, scene.T_scene_cam, how, is_given)
     for k in np.flatnonzero(factors != 1):
         with one_torch_thread():
             people[k] = people[k].resized(fitter, factors[k], beta_regularizer)
         tracks[k] = smooth_track(people[k].track, scene.T_scene_cam, how)
     betas = np.stack([person.betas for person in people]) if people else np.zeros((0, meshes.model.num_betas))
-    _body_fits(source, betas, tracks, meshes, factors).save(out)
+    _body_fits(source, betas, tracks, meshes, factors * scene.person_scale).save(out)
 
 
 def _floor_factors(
-    people: list[PersonFit], tracks: list[SmoothTrack], meshes: BodyMeshes, T_scene_cam: np.ndarray, how: Smoothing
+    people: list[PersonFit],
+    tracks: list[SmoothTrack],
+    meshes: BodyMeshes,
+    T_scene_cam: np.ndarray,
+    how: Smoothing,
+    is_given: np.ndarray,
 ) -> np.ndarray:
-    """(people,) factors about the camera by which everybody comes to stand on one floor: that of the busiest shot."""
+    """(people,) factors about the camera by which everybody comes to stand on one floor: that of the busiest shot.
+
+    `is_given` (people,): whose size the user told; they keep it.
+    """
     if len(people) < 2:
         return np.ones(len(people))
     shot = max(how.shots, key=lambda shot: sum(int(track.visible[shot].sum()) for track in tracks))
@@ -83,7 +97,7 @@ def _floor_factors(
         soles.append(feet.posed(track.rotations[shot], joints).astype(np.float32))
     visible = [track.visible[shot] for track in tracks]
     stances = find_stances(soles, visible, T[:, :3, 3], [slice(0, len(T))], up, how.fps)
-    return person_scales(stances, len(people), up, T[:, :3, 0].mean(axis=0))
+    return person_scales(stances, len(people), up, T[:, :3, 0].mean(axis=0), is_given)
 
 
 def _body_fits(

@@ -1,42 +1,103 @@
-"""Stage: the camera's path in metres."""
+"""Stage: the camera's path in metres, by the people it sees."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
 
-from nlf_pipeline.artefacts import CameraPath, Intrinsics, SceneCameras
-from nlf_pipeline.errors import UserError
+from nlf_pipeline.artefacts import CameraPath, Intrinsics, SceneCameras, VideoFacts
+from nlf_pipeline.body_models import BodyMeshes, load_body_model
+from nlf_pipeline.errors import ArtefactError
 from nlf_pipeline.predictions import Predictions
+from nlf_pipeline.scaling.foot_tracks import FootTracks, read_foot_tracks
+from nlf_pipeline.scaling.given_sizes import MeasuredDistance, distance_factor, estimated_heights, height_factors
+from nlf_pipeline.scaling.segment_scale import SegmentScale, segment_scale
+from nlf_pipeline.scaling.segments import PathSegment, path_segments, scale_segments
+
+log = logging.getLogger(__name__)
 
 
-def scale_camera(*, intrinsics: Path, camera_path: Path, predictions: Path, out: Path) -> None:
+def scale_camera(
+    *,
+    intrinsics: Path,
+    camera_path: Path,
+    predictions: Path,
+    video_facts: Path,
+    body: Path,
+    out: Path,
+    person_height: tuple[float, ...] = (),
+    measured_distance: tuple[float, float, float, float, float, float] | None = None,
+) -> None:
     """Bring the camera's path to metres and join it with the intrinsics.
+
+    People give a moving camera its scale: feet at rest stay where they are in the scene, and stand on
+    the floor that the background shows. Where they say too little, the camera is taken to be 1.6 m above
+    that floor; without a floor the path stays in its unit, which the log says and an infinite spread.
 
     Args:
         intrinsics: intrinsics.json.
         camera_path: camera_path.npz, up to scale.
-        predictions: predictions.xz, whose people will give a moving camera its scale.
+        predictions: predictions.xz.
+        video_facts: video.json.
+        body: folder with the body model.
         out: cameras.npz.
+        person_height: standing heights of persons 1, 2, ... in metres, 0.3-2.8; 0 where not known. They are brought
+            to these sizes, and the camera's scale is taken from them alone.
+        measured_distance: metres x1 y1 x2 y2 seconds: a true distance between two points of the floor, seen at these
+            pixels at that time. It scales everything.
 
     Raises:
-        UserError: if the path has a translation, whose scale this version cannot find.
+        UserError: if the files belong to different clips, or a given size cannot be used.
     """
-    lens = Intrinsics.load(intrinsics)
-    path = CameraPath.load(camera_path)
-    n_frames = Predictions.open(predictions).n_frames
-    if len(path.T_scene_cam) != n_frames:
-        raise UserError(
-            f"{camera_path} has {len(path.T_scene_cam)} frames and {predictions} has {n_frames}. "
-            "They belong to different clips: delete both and run again."
+    lens, path, facts = Intrinsics.load(intrinsics), CameraPath.load(camera_path), VideoFacts.load(video_facts)
+    source = Predictions.open(predictions)
+    if not len(path.T_scene_cam) == source.n_frames == facts.n_frames:
+        raise ArtefactError(
+            f"{camera_path} has {len(path.T_scene_cam)} frames, {predictions} has {source.n_frames} and {video_facts} "
+            f"has {facts.n_frames}. They belong to different clips: delete them and run again."
         )
-    if np.any(path.T_scene_cam[:, :3, 3] != 0):
-        raise UserError(f"{camera_path}: the camera translates, and this version cannot find its metric scale.")
+    tracks = read_foot_tracks(source, BodyMeshes(load_body_model(body, subset=True)))
+    given = np.full(len(source.person_ids), np.nan)
+    if person_height:
+        given = height_factors(person_height, estimated_heights(tracks, BodyMeshes(load_body_model(body))))
+    factors, shots = np.where(np.isfinite(given), given, 1.0), facts.shots()
+    tracks = tracks.scaled(factors)
+    segments = path_segments(path, shots)
+    found = [segment_scale(segment, tracks, np.isfinite(given)) for segment in segments]
+    metres_per_unit = np.array([scale.metres_per_unit for scale in found])
+    T_scene_cam = scale_segments(path.T_scene_cam, path.segment, shots, metres_per_unit)
+    K, distortion = lens.K_frames(source.n_frames), np.array(lens.distortion, dtype=np.float64)
+    if measured_distance is not None:
+        metres, x1, y1, x2, y2, seconds = measured_distance
+        measured = MeasuredDistance(metres, (x1, y1), (x2, y2), seconds)
+        factor = distance_factor(measured, tracks, shots, T_scene_cam, K, distortion, lens.size_px)
+        log.info("the measured distance makes everything %.3f times as large", factor)
+        factors, metres_per_unit = factors * factor, metres_per_unit * factor
+        T_scene_cam[:, :3, 3] *= factor
+    _log(segments, found, metres_per_unit, tracks, given)
     SceneCameras(
-        T_scene_cam=path.T_scene_cam,
-        K=lens.K_frames(n_frames),
-        distortion=np.array(lens.distortion, dtype=np.float64),
+        T_scene_cam=T_scene_cam,
+        K=K,
+        distortion=distortion,
         size_px=np.array(lens.size_px),
-        metres_per_unit=np.ones(path.segment.max() + 1),
-        scale_spread=np.zeros(path.segment.max() + 1),
-        person_scale=np.ones(len(Predictions.open(predictions).person_ids)),
+        metres_per_unit=metres_per_unit,
+        scale_spread=np.array([scale.spread for scale in found]),
+        person_scale=factors,
     ).save(out)
+
+
+def _log(
+    segments: list[PathSegment],
+    found: list[SegmentScale],
+    metres_per_unit: np.ndarray,
+    tracks: FootTracks,
+    given: np.ndarray,
+) -> None:
+    for person, factor in zip(tracks.person_ids, given, strict=True):
+        if np.isfinite(factor):
+            log.info("person %d: the given height makes the estimated body %.3f times as large", person, factor)
+    for segment, scale, metres in zip(segments, found, metres_per_unit, strict=True):
+        where = f"frames {segment.frames[0]}-{segment.frames[-1]}"
+        log.info("%s: %s", where, scale.describe(metres, tracks.person_ids))
+        for trouble in scale.troubles(tracks.person_ids):
+            log.warning("%s: %s", where, trouble)

@@ -37,6 +37,8 @@ rule scale_camera:
         intrinsics="results/{video}/intrinsics.json",
         path="results/{video}/camera_path.npz",
         predictions="results/{video}/predictions.xz",
+        facts="results/{video}/video.json",
+        body=BODY,
     output:
         "results/{video}/cameras.npz",
     log:
@@ -46,9 +48,14 @@ rule scale_camera:
     conda:
         "../envs/core.yaml"
     params:
+        options=flags(
+            person_height=config["person_height"],
+            measured_distance=config["measured_distance"],
+            body=BODY_DIR,
+        ),
         code=code_version("scale_camera"),
     message:
         "{wildcards.video}: bring the camera path to metres"
     shell:
         "exec nlf-pipeline --log {log:q} scale-camera --intrinsics {input.intrinsics:q} --camera-path {input.path:q}"
-        " --predictions {input.predictions:q} --out {output:q}"
+        " --predictions {input.predictions:q} --video-facts {input.facts:q} --out {output:q} {params.options}"

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
-from nlf_pipeline.artefacts import SceneCameras, VideoFacts
+from nlf_pipeline.artefacts import CameraPath, Intrinsics, SceneCameras, VideoFacts
 from nlf_pipeline.body_models import SMPL_PARENTS, BodyMeshes, joint_index
 from nlf_pipeline.geometry import invert_rigid, look_at, pinhole_matrix, transform_points
 from nlf_pipeline.predictions import FramePredictions, writing_predictions
@@ -129,12 +129,15 @@ def walking_people(meshes: BodyMeshes, n: int, frames: int, fps: float) -> list[
     return [walk(meshes, rng.normal(0, 0.6, 10).astype(np.float32), frames, fps, places[k]) for k in range(n)]
 
 
-def camera_path(frames: int, moving: bool = False) -> np.ndarray:
-    """(frames, 4, 4) T_world_cam, 1.6 m above the floor, looking at the people, 8 degrees down."""
+def camera_path(frames: int, moving: bool = False, travel: float = 1.0) -> np.ndarray:
+    """(frames, 4, 4) T_world_cam, 1.6 m above the floor, looking at the people, 8 degrees down.
+
+    Moving, it goes 0.6 m to the right and almost back, and 0.3 m forward, times `travel`.
+    """
     eyes = np.tile([0.0, CAMERA_HEIGHT, 0.0], (frames, 1))
     if moving:
-        eyes[:, 0] += 0.6 * np.sin(np.linspace(0, 3, frames))
-        eyes[:, 2] -= 0.3 * np.linspace(0, 1, frames) ** 2
+        eyes[:, 0] += travel * 0.6 * np.sin(np.linspace(0, 3, frames))
+        eyes[:, 2] -= travel * 0.3 * np.linspace(0, 1, frames) ** 2
     target = np.array([0.0, CAMERA_HEIGHT - 6 * np.tan(np.deg2rad(8)), -6.0])
     return np.stack([look_at(eye, target, np.array([0.0, 1.0, 0.0])) for eye in eyes])
 
@@ -189,6 +192,36 @@ def _predict(
     for person, frame, factor in errors.jumps:
         scale[frame] *= factor if person == k else 1
     return tuple(transform_points(T_cam_world, p) * scale[:, None, None] for p in (vertices, joints))
+
+
+def background_points(n: int, floor: bool = True) -> np.ndarray:
+    """(3 n, 3) world: on the floor (or above it), on a wall behind the people, and on things in between."""
+    rng = np.random.default_rng(5)
+    across, up, away = rng.uniform(-4, 4, (3, n)), rng.uniform(0, 1.2, (3, n)), rng.uniform(-11, -2, (3, n))
+    up[0] = 0 if floor else rng.uniform(0, 3, n)
+    up[1], away[1] = 2.5 * up[1], -11
+    return np.stack([across, up, away], -1).reshape(-1, 3)
+
+
+def write_camera_path(
+    folder: Path, T_world_cam: np.ndarray, metres_per_unit: np.ndarray, segment: np.ndarray, points: np.ndarray
+) -> None:
+    """Write intrinsics.json and camera_path.npz, each segment in its own unit; (n, 3) world `points` seen in all."""
+    T_scene_cam = invert_rigid(T_world_cam[0]) @ T_world_cam
+    steps = invert_rigid(T_scene_cam[:-1]) @ T_scene_cam[1:]
+    steps[:, :3, 3] /= metres_per_unit[segment[1:], None]
+    T = [np.eye(4)]
+    for step in steps:
+        T.append(T[-1] @ step)
+    in_units = []
+    for s, unit in enumerate(metres_per_unit):
+        anchor = max(0, int(np.flatnonzero(segment == s)[0]) - 1)
+        near = transform_points(invert_rigid(T_world_cam[anchor]), points) / unit
+        in_units.append(transform_points(T[anchor], near))
+    owner = np.repeat(np.arange(len(metres_per_unit)), len(points))
+    CameraPath(np.stack(T), np.ones(len(T)), segment, np.concatenate(in_units), owner).save(folder / "camera_path.npz")
+    K = pinhole_matrix(1000.0, SIZE_PX)
+    Intrinsics(SIZE_PX, (1000.0, 1000.0), (float(K[0, 2]), float(K[1, 2])), [], "user").save(folder / "intrinsics.json")
 
 
 def lowest_point(meshes: BodyMeshes, body: Walk) -> np.ndarray:

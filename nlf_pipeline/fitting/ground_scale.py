@@ -22,9 +22,12 @@ _NOISE_RANGE = (0.01, 0.06)
 _LIMITS = (0.8, 1.25)
 _ITERATIONS = 30
 _LEAST_STANCES = 3
+_GIVEN_PRECISION = 1e8
 
 
-def person_scales(stances: Stances, n_people: int, up: np.ndarray, pitch_axis: np.ndarray) -> np.ndarray:
+def person_scales(
+    stances: Stances, n_people: int, up: np.ndarray, pitch_axis: np.ndarray, is_given: np.ndarray | None = None
+) -> np.ndarray:
     """Factors about the camera that put everybody's feet on one floor.
 
     Maximum a posteriori estimate of the plane, one factor and one residual height per person by
@@ -36,19 +39,21 @@ def person_scales(stances: Stances, n_people: int, up: np.ndarray, pitch_axis: n
         n_people: rows of the result.
         up: (3,) rough direction of up, scene frame.
         pitch_axis: (3,) the camera's x axis: about it up is less certain than about the others.
+        is_given: (people,) bool: these are of the right size, and so is the camera's path; None for nobody.
 
     Returns:
         (people,) factors within [0.8, 1.25].
     """
     factors = np.ones(n_people)
+    is_given = np.zeros(n_people, dtype=bool) if is_given is None else is_given
     counts = np.bincount(stances.person, minlength=n_people)
     judged = np.flatnonzero(counts >= _LEAST_STANCES)
     if len(judged) < 2:
         return factors
     stances = stances.select(np.isin(stances.person, judged))
     row = np.searchsorted(judged, stances.person)
-    factors[judged] = np.exp(_solve(stances, row, len(judged), _tilts(up, pitch_axis)))
-    return np.clip(factors, *_LIMITS)
+    factors[judged] = np.exp(_solve(stances, row, is_given[judged], _tilts(up, pitch_axis)))
+    return np.where(is_given, 1.0, np.clip(factors, *_LIMITS))
 
 
 def _tilts(up: np.ndarray, pitch_axis: np.ndarray) -> np.ndarray:
@@ -61,12 +66,15 @@ def _tilts(up: np.ndarray, pitch_axis: np.ndarray) -> np.ndarray:
     return np.stack([up, roll, np.cross(up, roll)])
 
 
-def _solve(stances: Stances, row: np.ndarray, k: int, tilts: np.ndarray) -> np.ndarray:
+def _solve(stances: Stances, row: np.ndarray, is_given: np.ndarray, tilts: np.ndarray) -> np.ndarray:
     """(k,) log factors. The unknowns are 2 tilts, the plane's offset, k log factors, k heights.
 
     Residuals are heights at the size before scaling, so that shrinking everything gains nothing; the
-    camera's path is scaled by the mean factor, since its scale was found from the same people.
+    camera's path is scaled by the mean factor, since its scale was found from the same people, but
+    for people of given size, from whom it was found alone.
     """
+    k = len(is_given)
+    shares = np.zeros(k) if is_given.any() else np.full(k, 1 / k)
     rays = stances.point - stances.centre
     each, places = np.arange(len(row)), stances.weights()
     unknowns = np.zeros(3 + 2 * k)
@@ -75,19 +83,19 @@ def _solve(stances: Stances, row: np.ndarray, k: int, tilts: np.ndarray) -> np.n
         lean = tilts[0] + unknowns[:2] @ tilts[1:]
         normal = lean / np.linalg.norm(lean)
         shrink = np.exp(-unknowns[3 : 3 + k])[row]
-        centres = stances.centre * np.exp(np.mean(unknowns[3 : 3 + k]))
+        centres = stances.centre * np.exp(shares @ unknowns[3 : 3 + k])
         below = shrink * (centres @ normal - unknowns[2])
         residual = rays @ normal + below + unknowns[3 + k :][row]
         jacobian = np.zeros((len(row), len(unknowns)))
         across = (tilts[1:] - np.outer(tilts[1:] @ normal, normal)) / np.linalg.norm(lean)
         jacobian[:, :2] = (rays + shrink[:, None] * centres) @ across.T
         jacobian[:, 2] = -shrink
-        jacobian[:, 3 : 3 + k] = (shrink * (centres @ normal))[:, None] / k
+        jacobian[:, 3 : 3 + k] = np.outer(shrink * (centres @ normal), shares)
         jacobian[each, 3 + row] -= below
         jacobian[each, 3 + k + row] = 1
         noise = np.clip(1.4826 * np.median(np.abs(residual)), *_NOISE_RANGE)
         weights = places / (noise**2 * (1 + (residual / (2 * noise)) ** 2))
-        prior = _prior_precisions(unknowns[3 : 3 + k])
+        prior = _prior_precisions(unknowns[3 : 3 + k], is_given)
         hessian = jacobian.T @ (weights[:, None] * jacobian) + np.diag(prior)
         unknowns = unknowns - np.linalg.solve(hessian, jacobian.T @ (weights * residual) + prior * unknowns)
     log_factors = unknowns[3 : 3 + k]
@@ -104,8 +112,9 @@ def _shrink(log_factors: np.ndarray, covariance: np.ndarray) -> np.ndarray:
     return log_factors * max(0.0, 1 - noise / max(float(differences @ differences), 1e-12))
 
 
-def _prior_precisions(log_factors: np.ndarray) -> np.ndarray:
+def _prior_precisions(log_factors: np.ndarray, is_given: np.ndarray) -> np.ndarray:
     tail = (_SMALLER_DOF + 1) / (_SMALLER_DOF + (log_factors / _SCALE_SD) ** 2)
     scale = np.where(log_factors < 0, np.minimum(tail, 1), 1) / _SCALE_SD**2
+    scale = np.where(is_given, _GIVEN_PRECISION, scale)
     tilt = [np.tan(_ROLL_SD) ** -2, np.tan(_PITCH_SD) ** -2]
     return np.concatenate([tilt, [1e-6], scale, np.full(len(log_factors), _PERSON_HEIGHT_SD**-2)])

@@ -58,7 +58,13 @@ def checked_settings(config: Mapping[str, Any], arguments: Iterable[str], schema
     chosen = {stage: settings[stage] or backend for stage, backend in _EMBEDDED_BACKENDS.items()}
     if settings["camera"] is None and (settings["camera_file"] or settings["static_camera"]):
         chosen["camera"] = "file" if settings["camera_file"] else "static"
-    return {**settings, **chosen}
+    return {**settings, **chosen, "person_height": _height_list(settings["person_height"])}
+
+
+def _height_list(given: Any) -> list[float]:
+    """Heights in the order of the people, 0 where not known."""
+    heights = given if isinstance(given, list) else [given]
+    return [height or 0 for height in heights] if any(heights) else []
 
 
 def _is_finite(value: Any) -> bool:
@@ -122,6 +128,10 @@ def _contradictions(settings: Mapping[str, Any]) -> Iterable[str]:
             "body_model: 'smpl' needs body_models_dir, the folder that holds smpl/basicmodel_*_lbs_10_207_0_v1.1.0.pkl "
             "(register at https://smpl.is.tue.mpg.de)"
         )
+    if settings["person_height"] and settings["measured_distance"]:
+        yield "measured_distance: given together with person_height, expected only one of them"
+    if settings["measured_distance"] and settings["measured_distance"][0] <= 0:
+        yield f"measured_distance: found {settings['measured_distance'][0]} metres, expected more than 0"
     if settings["time_range"] and not settings["time_range"][0] < settings["time_range"][1]:
         yield f"time_range: found {settings['time_range']}, expected the start before the end"
 
