@@ -1,0 +1,178 @@
+"""The embedded tracker: points of the background, and the simplest motion of the camera that explains them."""
+
+import dataclasses
+from dataclasses import dataclass
+
+import framepump
+import numpy as np
+
+from nlf_pipeline.artefacts import CameraPath, CameraReport, CameraSegment, FocalSource, Intrinsics, VideoFacts
+from nlf_pipeline.cameras import TrackedCamera
+from nlf_pipeline.cameras.overlays import drop_overlays
+from nlf_pipeline.cameras.point_following import follow_points
+from nlf_pipeline.cameras.window_joining import PlacedWindow, ShotPath, join_windows
+from nlf_pipeline.cameras.window_motion import Lens
+from nlf_pipeline.cameras.window_solving import SolvedWindow, solve_window
+from nlf_pipeline.masks import MaskTracks
+
+_SOURCES: tuple[FocalSource, ...] = ("user", "metadata", "calibrated", "assumed")
+"""From the most certain to the least."""
+_USUAL_RESIDUAL_PX = 1.0
+_UNTRACKED_CONFIDENCE = 0.1
+_FALLBACK_CONFIDENCE = 0.5
+_WORKING_SIDE_PX = 640
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A solved window, and where in the clip it lies."""
+
+    start: int
+    size_px: tuple[int, int]
+    solved: SolvedWindow
+
+    @property
+    def stop(self) -> int:
+        return self.start + len(self.solved.motion.T_window_cam)
+
+
+@dataclass(frozen=True)
+class _Shot:
+    """A solved shot."""
+
+    path: ShotPath
+    focal_clip_px: np.ndarray
+    """(frames,)."""
+    k1: float
+    focal_source: FocalSource
+    windows: list[_Window]
+
+
+class KltCameraTracker:
+    """Finds out of every shot whether the camera stands, turns, zooms or travels, and solves for that."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def track(
+        self, frames: framepump.VideoFrames, facts: VideoFacts, people: MaskTracks, intrinsics: Intrinsics
+    ) -> TrackedCamera:
+        """Track the camera through every shot; memory does not grow with a shot's length beyond a window's."""
+        shots = [self._track_shot(frames, shot, people, intrinsics) for shot in facts.shots()]
+        return TrackedCamera(
+            _joint_intrinsics(shots, intrinsics), _joint_path(shots), CameraReport(_report_rows(shots, intrinsics))
+        )
+
+    def _track_shot(
+        self, frames: framepump.VideoFrames, shot: slice, people: MaskTracks, intrinsics: Intrinsics
+    ) -> _Shot:
+        is_known = intrinsics.focal_source in ("user", "metadata")
+        focal_per_side = intrinsics.focal_px[0] / max(intrinsics.size_px)
+        k1 = intrinsics.distortion[0] if intrinsics.distortion else 0.0
+        guess = Lens(focal_per_side, k1, is_known)
+        windows, lens = self._solve_windows(frames, shot, people, guess)
+        if lens.is_known and not is_known and _needs_second_pass(windows):
+            windows, _ = self._solve_windows(frames, shot, people, lens)
+        path = join_windows([PlacedWindow(w.start - shot.start, w.solved.motion) for w in windows])
+        source = intrinsics.focal_source
+        if not is_known:
+            found = lens.is_known or any(w.solved.motion.is_focal_observable for w in windows)
+            source = "calibrated" if found else "assumed"
+        to_clip = max(intrinsics.size_px) / max(windows[0].size_px)
+        return _Shot(path, path.focal_px * to_clip, windows[-1].solved.motion.k1, source, windows)
+
+    def _solve_windows(
+        self, frames: framepump.VideoFrames, shot: slice, people: MaskTracks, lens: Lens
+    ) -> tuple[list[_Window], Lens]:
+        """Solve window after window; a focal length once seen holds from there on.
+
+        Args:
+            frames: the clip.
+            shot: its frames between two cuts.
+            people: pixels to ignore.
+            lens: with its focal length as a share of the longer side.
+
+        Returns:
+            The windows, and the lens, known if any window showed its focal length.
+        """
+        windows = []
+        for tracks in follow_points(frames, shot, people):
+            side_px = max(tracks.size_px)
+            here = dataclasses.replace(lens, focal_px=lens.focal_px * side_px)
+            solved = solve_window(drop_overlays(tracks), here, self._seed)
+            windows.append(_Window(tracks.start, tracks.size_px, solved))
+            motion = solved.motion
+            if motion.is_focal_observable and not lens.is_known:
+                zooms = motion.motion_class == "rotation_zoom"
+                focal_px = motion.focal_px[-1] if zooms else np.median(motion.focal_px)
+                lens = Lens(float(focal_px) / side_px, motion.k1, is_known=not zooms)
+        return windows, lens
+
+
+def _needs_second_pass(windows: list[_Window]) -> bool:
+    """Whether an early window was solved before a later one showed the focal length."""
+    return not windows[0].solved.motion.is_focal_observable
+
+
+def _joint_intrinsics(shots: list[_Shot], guess: Intrinsics) -> Intrinsics:
+    focal_px = np.concatenate([shot.focal_clip_px for shot in shots])
+    longest = max(shots, key=lambda shot: len(shot.focal_clip_px))
+    first = float(focal_px[0])
+    zoom = [] if np.allclose(focal_px, first, rtol=1e-9) else (focal_px / first).tolist()
+    source = max((shot.focal_source for shot in shots), key=_SOURCES.index)
+    return dataclasses.replace(
+        guess,
+        focal_px=(first, first),
+        zoom=zoom,
+        distortion=[longest.k1, 0.0, 0.0, 0.0] if longest.k1 else [],
+        focal_source=source,
+    )
+
+
+def _joint_path(shots: list[_Shot]) -> CameraPath:
+    first_segments = np.cumsum([0, *(shot.path.segment.max() + 1 for shot in shots)])[:-1]
+    parts = list(zip(shots, first_segments, strict=True))
+    return CameraPath(
+        T_scene_cam=np.concatenate([shot.path.T_scene_cam for shot in shots]),
+        confidence=np.concatenate([_confidence(shot) for shot in shots]),
+        segment=np.concatenate([first + shot.path.segment for shot, first in parts]),
+        points=np.concatenate([shot.path.points for shot in shots]),
+        point_segment=np.concatenate([first + shot.path.point_segment for shot, first in parts]),
+    )
+
+
+def _confidence(shot: _Shot) -> np.ndarray:
+    """(frames,) 1 for frames that fit their points within a pixel, less for others and where a solution was refused."""
+    excess = np.nan_to_num(shot.path.residual_px, nan=0.0) / _USUAL_RESIDUAL_PX
+    confidence = np.where(shot.path.tracked, 1 / np.maximum(excess, 1), _UNTRACKED_CONFIDENCE)
+    start = shot.windows[0].start
+    for window in shot.windows:
+        if window.solved.notes:
+            confidence[window.start - start : window.stop - start] *= _FALLBACK_CONFIDENCE
+    return confidence
+
+
+def _report_rows(shots: list[_Shot], guess: Intrinsics) -> list[CameraSegment]:
+    rows = []
+    for shot in shots:
+        stops = [window.start for window in shot.windows[1:]] + [shot.windows[-1].stop]
+        for window, stop in zip(shot.windows, stops, strict=True):
+            rows.append(_report_row(window, stop, shot.focal_source, guess))
+    return rows
+
+
+def _report_row(window: _Window, stop: int, source: FocalSource, guess: Intrinsics) -> CameraSegment:
+    solved, to_640 = window.solved, _WORKING_SIDE_PX / max(window.size_px)
+    residual_px = solved.motion.residual_px[solved.motion.tracked]
+    return CameraSegment(
+        start=window.start,
+        stop=stop,
+        motion_class=solved.motion.motion_class,
+        focal_source=source,
+        displacement_px=solved.displacement_px,
+        rotation_residual_px=solved.evidence.rotation_residual_p90_px if solved.evidence else None,
+        residual_px=float(np.median(residual_px)) * to_640 if len(residual_px) else None,
+        coverage=float(solved.motion.tracked.mean()),
+        gates=solved.gates,
+        notes=solved.notes,
+    )
