@@ -84,6 +84,8 @@ def track(clip: Path, out: Path, camera: CameraName, fov_deg: float | None) -> C
     except Exception as error:
         logging.getLogger(__name__).exception("%s", clip)
         complaint = f"CRASH {type(error).__name__}: {error}"
+    finally:
+        logging.getLogger().removeHandler(collected)
     peak_mb = max(resource.getrusage(who).ru_maxrss for who in _PROCESSES) / 1024
     return Cost(time.perf_counter() - start, _cpu_s() - cpu_start, peak_mb, complaint, collected.messages)
 
