@@ -581,6 +581,15 @@ def test_damaged_colmap_model(tmp_path, truth, track, suffix, damaged):
     refused(track, folder)
 
 
+@pytest.mark.parametrize("part", ["images", "points3D", "frames"])
+@pytest.mark.parametrize("share", [0.3, 0.99])
+def test_colmap_model_cut_short(tmp_path, truth, track, part, share):
+    file = write_colmap(tmp_path, truth) / f"{part}.bin"
+    content = file.read_bytes()
+    file.write_bytes(content[: int(share * len(content))])
+    refused(track, tmp_path, "cut short", str(file))
+
+
 def test_colmap_model_without_pictures(tmp_path, truth, track):
     refused(track, write_colmap(tmp_path, replace(truth, points=np.zeros((0, 3))), frames=[]), "no camera pose")
 

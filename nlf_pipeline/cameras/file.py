@@ -15,6 +15,7 @@ from nlf_pipeline.cameras.readers import FileCamera
 from nlf_pipeline.cameras.readers.nerfstudio import read_nerfstudio
 from nlf_pipeline.cameras.readers.npz import read_npz
 from nlf_pipeline.cameras.readers.tum import read_tum
+from nlf_pipeline.cameras.static import MOVING_PX
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.files import check_readable
 from nlf_pipeline.masks import MaskTracks
@@ -25,10 +26,10 @@ _TUM_SUFFIXES = (".txt", ".tum", ".csv", ".freiburg")
 _TURNS = 1e-6
 _ZOOMS = 1e-6
 _SAMPLES = 24
-_MOVES_PX = 2.0
-"""Motion of the background from which on a camera does not stand still; the longer side having 640 pixels."""
 _TURNS_MUCH_PX = 20.0
+"""A camera that turns this much (at a longer side of 640 pixels) ..."""
 _SHARE_SEEN = 0.2
+"""... shifts the background by more than this share of it."""
 _LONG_SIDE_PX = 640
 
 
@@ -150,7 +151,7 @@ def _contradictions(
         frames: (samples,) frames looked at, in the segment.
         seen_px: (samples,) median motion of the background, the longer side having 640 pixels.
     """
-    if motion_class == "static" and seen_px.max(initial=0.0) > _MOVES_PX:
+    if motion_class == "static" and seen_px.max(initial=0.0) > MOVING_PX:
         return [
             f"the file's camera stands still, but the background shifts by up to {seen_px.max():.1f} px "
             "(at a longer side of 640): does the file belong to this clip?"

@@ -7,6 +7,7 @@ import pycolmap
 
 from nlf_pipeline.artefacts import VideoFacts
 from nlf_pipeline.cameras.readers import OPENCV_COEFFICIENTS, FileCamera, FileLens, make_file_camera, unreadable
+from nlf_pipeline.cameras.readers.colmap_completeness import check_complete
 from nlf_pipeline.cameras.readers.frame_numbers import numbers_in_names, to_frames
 from nlf_pipeline.geometry import invert_rigid
 
@@ -38,6 +39,7 @@ def read_colmap(folder: Path, facts: VideoFacts) -> FileCamera:
         UserError: if the model cannot be read, its lens is no pinhole with OpenCV's distortion, or its pictures
             are not frames of the clip.
     """
+    check_complete(folder)
     try:
         model = pycolmap.Reconstruction(str(folder))
     except (ValueError, IndexError, RuntimeError, MemoryError, TypeError) as error:

@@ -1,5 +1,6 @@
 """Our own npz files: camera_path.npz with intrinsics.json beside it, or world_cameras.npz and cameras.npz."""
 
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -20,6 +21,20 @@ from nlf_pipeline.files import check_readable
 INTRINSICS_NAME = "intrinsics.json"
 _LENS = ("K", "distortion", "size_px")
 _NUMBERS = ("T_world_cam", "T_scene_cam", "confidence", "segment", "points", "point_segment", *_LENS)
+_UNREADABLE = (
+    ValueError,
+    OSError,
+    EOFError,
+    KeyError,
+    TypeError,
+    SyntaxError,
+    NotImplementedError,
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+    tokenize.TokenError,
+)
+"""What numpy raises for one damaged archive or another."""
 _CURE = "docs/cameras.md shows how to write one."
 
 
@@ -63,7 +78,7 @@ def _load(path: Path) -> dict[str, np.ndarray]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = dict(archive)
-    except (ValueError, OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+    except _UNREADABLE as error:
         raise unreadable(path, f"no readable npz file ({error})", "arrays without pickles", _CURE) from error
     for name, array in arrays.items():
         if name in _NUMBERS and array.dtype.kind not in "fiu":
