@@ -16,6 +16,8 @@ _NOISE_FLOOR = (0.005, 0.01)
 """Errors of a foot across and along the viewing ray are no smaller than this, metres."""
 _OUTLIER_FACTOR = 2.0
 """A residual of so many standard deviations halves a frame's weight."""
+_NORMAL_MEDIAN, _RAYLEIGH_MEDIAN = 0.6745, 1.1774
+"""Median length of Gaussian errors in one and in two dimensions, in standard deviations."""
 _LEAST_INFORMATION = 1e-12
 _ERROR_S = 1.0
 """Within this time the errors of a person's feet go together, seconds."""
@@ -90,7 +92,8 @@ def solve_contact(places: np.ndarray, shifts: np.ndarray, stance: np.ndarray) ->
         information = np.sum(weights[:, None] * a * a)
         deviation = -float(np.sum(weights[:, None] * a * y) / max(float(information), _LEAST_INFORMATION))
         residual = (y + deviation * a) * noise
-        across, along = (1.4826 * np.median(np.abs(part)) for part in (residual[:, :2], residual[:, 2]))
+        across = np.median(np.linalg.norm(residual[:, :2], axis=-1)) / _RAYLEIGH_MEDIAN
+        along = np.median(np.abs(residual[:, 2])) / _NORMAL_MEDIAN
         noise = np.maximum([across, across, along], [_NOISE_FLOOR[0], _NOISE_FLOOR[0], _NOISE_FLOOR[1]])
         squared = np.sum((residual / noise) ** 2, axis=-1) / 3
         weights = 1 / (1 + squared / _OUTLIER_FACTOR**2)

@@ -55,7 +55,7 @@ def point_floor(points: np.ndarray, centres: np.ndarray, up: np.ndarray, seed: i
     Returns:
         The plane; None if too few points lie on one.
     """
-    centre = np.median(centres, axis=0)
+    centre = centres.mean(axis=0)
     points = points[(points - centre) @ up < 0]
     if len(points) < _LEAST_POINTS:
         return None
