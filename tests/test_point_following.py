@@ -220,8 +220,8 @@ def test_pictures_with_little_texture_stay_larger_and_are_smoothed(tmp_path):
         assert reduction.size_px == size_px and (reduction.smoothing_px > 0) == (name == "poor")
         pictures = list(working_pictures(frames, slice(0, 3), people, reduction, 0.01))
         assert len(pictures) == 3 and all(picture.grey.shape == size_px[::-1] for picture in pictures)
-        (picture,) = pictures_at(frames, [2], people, reduction, 0.01)
-        assert (picture.grey == pictures[2].grey).all() and (picture.background == 255).all()
+        (last,) = pictures_at(frames, [2], people, reduction, 0.01)
+        assert (last.grey == pictures[2].grey).all() and (last.background == 255).all()
 
 
 def test_small_clips_are_not_enlarged(tmp_path):
