@@ -8,7 +8,7 @@ ANNY := anny==0.6.2
 .PHONY: help demo test check install bench clean
 
 help:
-	@echo 'make demo     install, render the demo video, run the workflow on it'
+	@echo 'make demo     install, render the demo videos, run the workflow on them'
 	@echo 'make test     install, run the tests'
 	@echo 'make check    formatting, lint, types, the workflow'"'"'s lint, the tests'
 	@echo 'make install  only install, into .venv'
@@ -17,8 +17,8 @@ help:
 
 demo: install
 	@$(BIN)/nlf-pipeline check-system
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --config video_id=demo
-	@echo 'The results are in $(CURDIR)/results/demo'
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --config video_id=demo,demo_moving
+	@echo 'The results are in $(CURDIR)/results/demo and $(CURDIR)/results/demo_moving'
 
 test: .venv/installed-dev
 	$(BIN)/pytest -q

@@ -1,25 +1,24 @@
-"""Stage: render the demo clip, three clothed people in a yard, with its exact truth."""
+"""Stage: render a demo clip, three clothed people in a yard, with its exact truth."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from rlemasklib import RLEMask
 
 from nlf_pipeline.artefacts import Bodies, Cameras
 from nlf_pipeline.errors import UserError
-from nlf_pipeline.geometry import focal_from_fov, look_at, pinhole_matrix
+from nlf_pipeline.geometry import focal_from_fov, pinhole_matrix
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.progress import progress
 from nlf_pipeline.video import writing_video
 
 if TYPE_CHECKING:
     from nlf_pipeline.demo.performance import Performance
-    from nlf_pipeline.demo.scene import Camera
 
-_FOV_DEG = 62.0
-_CAMERA_HEIGHT = 1.6
-_PITCH_DOWN_DEG = 5.0
+Clip = Literal["still", "moving"]
+_N_FRAMES: dict[Clip, int] = {"still": 150, "moving": 230}
+_FOV_DEG: dict[Clip, float] = {"still": 62.0, "moving": 65.0}
 _CRF = 18
 
 
@@ -28,7 +27,8 @@ def render_demo(
     body: Path,
     out: Path,
     truth: Path,
-    n_frames: int = 150,
+    clip: Clip = "still",
+    n_frames: int | None = None,
     fps: float = 25.0,
     width_px: int = 1280,
     height_px: int = 720,
@@ -36,19 +36,22 @@ def render_demo(
 ) -> None:
     """Render people who walk, turn, wave and cross one another, and write what is exactly true of them.
 
-    The camera stands still, and the clip names its focal length in its metadata, as a phone's does. The truth is
-    written as the workflow's own files: bodies.npz (body model 'open'), world_cameras.npz and masks.json (what is
-    visible of each person, clothes included).
+    The truth is written as the workflow's own files: bodies.npz (body model 'open'), world_cameras.npz and masks.json
+    (what is visible of each person, clothes included). Its floor is y = 0.
 
     Args:
         body: Folder of the open body, with base_mesh.npz.
         out: The clip to write, mp4.
         truth: Folder to write the truth into.
-        n_frames: Length of the clip, at least 1. A longer clip begins like a shorter one.
+        clip: 'still': the camera stands above the origin, and the clip names its focal length in its metadata, as a
+            phone's does. 'moving': the camera is in the hand of somebody who walks around the people, the yard is
+            furnished, and nothing tells the focal length.
+        n_frames: Length of the clip, at least 1; None: 150, or 230 if it is moving. A longer clip begins like a
+            shorter one.
         fps: Frames per second, above 0.
         width_px: Width of the picture; even, at least 32. The field of view does not depend on it.
         height_px: Height of the picture; even, at least 32.
-        seed: Varies the details of the bodies' shapes.
+        seed: Varies the details of the bodies' shapes, and the hand's motion.
 
     Raises:
         UserError: if a number is out of its range, the body is not there, or nothing can be drawn here.
@@ -57,40 +60,53 @@ def render_demo(
     from nlf_pipeline.demo.people import BaseMesh
     from nlf_pipeline.demo.performance import perform
     from nlf_pipeline.demo.phone_tags import tag_focal_length
-    from nlf_pipeline.demo.scene import Camera
 
-    _check(n_frames, fps, (width_px, height_px))
+    n_frames = _N_FRAMES[clip] if n_frames is None else n_frames
     size_px = (width_px, height_px)
+    _check(n_frames, fps, size_px)
     rng = np.random.default_rng(seed)
     base, times = BaseMesh.load(body), np.arange(n_frames) / fps
     performances = [perform(role, base, times, n_frames / fps, rng) for role in CAST]
-    camera = Camera(_place_camera(), pinhole_matrix(focal_from_fov(_FOV_DEG, size_px), size_px))
-    tracks = _draw(performances, camera, size_px, fps, out)
-    tag_focal_length(out, camera.K[0, 0], max(size_px))
+    cameras = _place_cameras(clip, times, size_px, np.random.default_rng([seed, 1]))
+    tracks = _draw(performances, cameras, clip, fps, out)
+    if clip == "still":
+        tag_focal_length(out, cameras.K[0, 0, 0], max(size_px))
 
     tracks.save(truth / "masks.json")
-    Cameras(
-        T_world_cam=np.tile(camera.T_world_cam, (n_frames, 1, 1)),
-        K=np.tile(camera.K, (n_frames, 1, 1)),
-        distortion=np.zeros(0),
-        size_px=np.array(size_px),
-    ).save(truth / "world_cameras.npz")
+    cameras.save(truth / "world_cameras.npz")
     _true_bodies(performances, tracks).save(truth / "bodies.npz")
 
 
-def _draw(
-    performances: "list[Performance]", camera: "Camera", size_px: tuple[int, int], fps: float, out: Path
-) -> MaskTracks:
+def _place_cameras(clip: Clip, times: np.ndarray, size_px: tuple[int, int], rng: np.random.Generator) -> Cameras:
+    from nlf_pipeline.demo.camera_paths import handheld_walk, tripod
+
+    K = pinhole_matrix(focal_from_fov(_FOV_DEG[clip], size_px), size_px)
+    return Cameras(
+        T_world_cam=handheld_walk(times, rng) if clip == "moving" else tripod(len(times)),
+        K=np.tile(K, (len(times), 1, 1)),
+        distortion=np.zeros(0),
+        size_px=np.array(size_px),
+    )
+
+
+def _draw(performances: "list[Performance]", cameras: Cameras, clip: Clip, fps: float, out: Path) -> MaskTracks:
     """Write the clip; returns who was seen where."""
+    from nlf_pipeline.demo.drawing import Camera
+    from nlf_pipeline.demo.furniture import FURNITURE
     from nlf_pipeline.demo.scene import DemoScene
 
-    scene = DemoScene(size_px, [performance.mesh for performance in performances])
+    size_px = (int(cameras.size_px[0]), int(cameras.size_px[1]))
+    moving = clip == "moving"
+    scene = DemoScene(size_px, [performance.mesh for performance in performances], FURNITURE if moving else (), moving)
     bones = np.stack([performance.bones for performance in performances], axis=1)
     soles = np.stack([performance.soles for performance in performances], axis=1)
     masks: list[list[RLEMask | None]] = [[] for _ in performances]
     try:
         with writing_video(out, fps, crf=_CRF) as video:
+            camera = Camera(cameras.T_world_cam[0], cameras.K[0])
             for frame in progress(range(len(bones)), len(bones), "render_demo"):
+                if moving:
+                    camera = Camera(cameras.T_world_cam[frame], cameras.K[frame])
                 picture = scene.draw(camera, bones[frame], soles[frame])
                 video.append_data(picture.image)
                 for k, track in enumerate(masks):
@@ -115,13 +131,6 @@ def _true_bodies(performances: "list[Performance]", tracks: MaskTracks) -> Bodie
         filled=np.zeros_like(tracks.visible),
         foot_contacts=np.stack([performance.motion.foot_contacts for performance in performances]),
     )
-
-
-def _place_camera() -> np.ndarray:
-    """(4, 4) T_world_cam above the origin, looking along -z and slightly down."""
-    eye = np.array([0.0, _CAMERA_HEIGHT, 0.0])
-    pitch = np.deg2rad(_PITCH_DOWN_DEG)
-    return look_at(eye, eye + [0.0, -np.sin(pitch), -np.cos(pitch)], np.array([0.0, 1.0, 0.0]))
 
 
 def _check(n_frames: int, fps: float, size_px: tuple[int, int]) -> None:

@@ -22,7 +22,7 @@ from nlf_pipeline.workflow.versions import code_version
 VIDEOS_IN = Path("videos_in")
 TRUTH = Path("truth")
 RESULTS = Path("results")
-DEMO = "demo"
+DEMO_CLIPS = {"demo": "still", "demo_moving": "moving"}
 LOGS = Path("logs")
 BENCHMARKS = Path("benchmarks/runs")
 HELD_LOCKS = []
@@ -53,7 +53,7 @@ for folder in [LOGS, BENCHMARKS, *(RESULTS / video for video in config["video_id
     or_stop(check_writable, folder)
 LOCAL_VIDEOS = or_stop(local_videos, VIDEOS_IN)
 # A file of the user's own that happens to be called demo is an ordinary video.
-RENDERS_DEMO = DEMO not in LOCAL_VIDEOS or (TRUTH / DEMO).is_dir()
+RENDERED = [demo for demo in DEMO_CLIPS if demo not in LOCAL_VIDEOS or (TRUTH / demo).is_dir()]
 BODY_DIR = f"resources/body_models/{config['body_model']}"
 BODY_FILES = [
     "basicmodel_neutral_lbs_10_207_0_v1.1.0.pkl",
@@ -70,9 +70,9 @@ wildcard_constraints:
 
 
 def source_of(video):
-    """The file that a video's clip is made from: the user's, the rendered demo, or a download."""
-    if video == DEMO and RENDERS_DEMO:
-        return f"{VIDEOS_IN}/{DEMO}.mp4"
+    """The file that a video's clip is made from: the user's, a rendered demo, or a download."""
+    if video in RENDERED:
+        return f"{VIDEOS_IN}/{video}.mp4"
     if video in LOCAL_VIDEOS:
         or_stop(check_readable, LOCAL_VIDEOS[video], "a video file")
         return str(LOCAL_VIDEOS[video])
@@ -82,7 +82,7 @@ def source_of(video):
 
 
 def has_truth(video):
-    return (video == DEMO and RENDERS_DEMO) or (TRUTH / video / "bodies.npz").is_file()
+    return video in RENDERED or (TRUTH / video / "bodies.npz").is_file()
 
 
 def wanted_files(video):

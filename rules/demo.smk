@@ -1,24 +1,27 @@
-# A synthetic video with exact truth, for trying and measuring the pipeline.
+# Synthetic videos with exact truth, for trying and measuring the pipeline.
 
-if RENDERS_DEMO:
+if RENDERED:
 
     rule render_demo:
         input:
             "resources/body_models/open/base_mesh.npz",
         output:
-            video="videos_in/demo.mp4",
-            truth=multiext("truth/demo/", "bodies.npz", "world_cameras.npz", "masks.json"),
+            video="videos_in/{demo}.mp4",
+            truth=multiext("truth/{demo}/", "bodies.npz", "world_cameras.npz", "masks.json"),
         log:
-            "logs/demo/render_demo.log",
+            "logs/{demo}/render_demo.log",
         benchmark:
-            "benchmarks/runs/demo/render_demo.tsv"
+            "benchmarks/runs/{demo}/render_demo.tsv"
+        wildcard_constraints:
+            demo="|".join(RENDERED),
         conda:
             "../envs/core.yaml"
         threads: 2
         params:
+            clip=lambda wildcards: DEMO_CLIPS[wildcards.demo],
             code=code_version("render_demo"),
         message:
-            "render the demo video"
+            "{wildcards.demo}: render the video"
         shell:
             "exec nlf-pipeline --log {log:q} render-demo --body resources/body_models/open --out {output.video:q}"
-            " --truth truth/demo"
+            " --truth truth/{wildcards.demo:q} --clip {params.clip}"

@@ -14,10 +14,11 @@ from nlf_pipeline.body_models import BodyMeshes, joint_index, load_body_model
 from nlf_pipeline.clips.probe import probe_video
 from nlf_pipeline.demo.cast import CAST
 from nlf_pipeline.demo.choreography import trace_path
+from nlf_pipeline.demo.drawing import Camera
 from nlf_pipeline.demo.people import BaseMesh, bone_transforms
 from nlf_pipeline.demo.performance import Performance, perform
 from nlf_pipeline.demo.phone_tags import tag_focal_length
-from nlf_pipeline.demo.scene import Camera, DemoScene
+from nlf_pipeline.demo.scene import DemoScene
 from nlf_pipeline.demo.skins import Material, surface_mesh
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.geometry import invert_rigid, look_at, pinhole_matrix, project, transform_points

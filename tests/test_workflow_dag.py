@@ -45,7 +45,7 @@ if stage == "build-body":
     names = {body_files}
     outputs = [options["--out"] + "/" + name for name in names]
 if stage == "render-demo":
-    outputs += ["truth/demo/" + name for name in ("bodies.npz", "world_cameras.npz", "masks.json")]
+    outputs += [options["--truth"] + "/" + name for name in ("bodies.npz", "world_cameras.npz", "masks.json")]
 for output in outputs:
     template = pathlib.Path({templates!r}, pathlib.Path(output).name)
     pathlib.Path(output).parent.mkdir(parents=True, exist_ok=True)
@@ -214,6 +214,14 @@ def test_demo_is_rendered_and_evaluated_and_own_videos_are_not(tmp_path):
         "| PA-MPJPE | 50 mm | <= 65 | yes |",
     ):
         assert shown in result.stdout
+
+
+def test_both_demos_are_rendered_each_its_own_way(tmp_path):
+    result = Run(tmp_path).snakemake("--dry-run", "--printshellcmds", "--config", "video_id=demo,demo_moving")
+    assert result.returncode == 0, result.stderr
+    for video, clip in (("demo", "still"), ("demo_moving", "moving")):
+        assert f"--out videos_in/{video}.mp4 --truth truth/{video} --clip {clip}" in result.stdout
+        assert f"results/{video}/evaluation.json" in result.stdout
 
 
 def test_single_file_can_be_asked_for(tmp_path):

@@ -34,7 +34,7 @@ float clouds(vec3 p) {
 MAX_SOLES = 16
 """Points of soles that the screen shader takes."""
 
-_SHADOW = """
+SHADOW = """
 uniform sampler2DShadow shadow_map;
 uniform mat4 to_light;
 // Fraction of the sun that reaches a point: comparisons on a spiral of the given radius, metres.
@@ -97,7 +97,7 @@ void main() {
 
 BODY_FRAGMENT = (
     LIGHT_AND_NOISE
-    + _SHADOW
+    + SHADOW
     + """
 in vec3 rest;
 in vec3 world;
@@ -186,7 +186,7 @@ void main() {
 
 FLOOR_FRAGMENT = (
     LIGHT_AND_NOISE
-    + _SHADOW
+    + SHADOW
     + f"const int MAX_SOLES = {MAX_SOLES};"
     + """
 in vec2 place;

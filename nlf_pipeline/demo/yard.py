@@ -2,9 +2,10 @@
 
 from nlf_pipeline.demo.shaders import LIGHT_AND_NOISE
 
-YARD_FRAGMENT = (
-    LIGHT_AND_NOISE
-    + """
+WALL_Z, WALL_TOP = -12.5, 3.3
+"""Plane of the wall behind the yard, and its height, metres."""
+
+RAYS = """
 uniform vec4 pinhole;  // fx, fy, cx, cy, pixels
 uniform mat3 R_world_cam;
 uniform vec3 eye;
@@ -14,9 +15,10 @@ vec3 ray_through(vec2 window) {
     vec2 pixel = vec2(window.x - 0.5, height_px - window.y - 0.5);
     return normalize(R_world_cam * vec3((pixel - pinhole.zw) / pinhole.xy, 1.0));
 }
-out vec4 colour;  // light, and the fraction of it that comes from the sun
-const float WALL_Z = -12.5, WALL_TOP = 3.3, COPING = 0.16, PLINTH = 0.38;
-
+"""
+YARD_SURFACES = (
+    f"const float WALL_Z = {WALL_Z}, WALL_TOP = {WALL_TOP}, COPING = 0.16, PLINTH = 0.38;"
+    + """
 vec3 sky(vec3 d) {
     vec3 c = mix(vec3(0.75, 0.84, 0.95), vec3(0.20, 0.42, 0.80), smoothstep(0.0, 0.45, d.y));
     float cover = clouds(vec3(d.xz / max(d.y + 0.12, 0.05) * 0.55, 3.0));
@@ -112,21 +114,33 @@ vec4 lit(vec3 albedo, vec3 normal, float shade) {
     vec3 around = mix(BOUNCE, SKY, 0.5 + 0.5 * normal.y);
     return vec4(albedo * (sun + around), sun.g / (sun.g + around.g));
 }
+// What comes from the ground at (x, z) = p: light, and the fraction of it that comes from the sun.
+vec4 ground(vec2 p) {
+    float strip = p.y - WALL_Z;
+    if (strip < 1.3) return lit(grass(p) * (0.6 + 0.4 * smoothstep(0.0, 0.35, strip)), vec3(0, 1, 0), 1.0);
+    if (strip < 1.48) return lit(vec3(0.50, 0.48, 0.45) * (0.7 + 0.3 * step(0.02, fract(p.x))), vec3(0, 1, 0), 1.0);
+    return lit(paving(p), vec3(0, 1, 0), 1.0);
+}
+// The same of the wall at (x, y) = p.
+vec4 lit_wall(vec2 p) {
+    float shade;
+    vec3 c = wall(p, shade);
+    return lit(c, vec3(0, 0, 1), shade);
+}
+"""
+)
+
+YARD_FRAGMENT = (
+    LIGHT_AND_NOISE
+    + RAYS
+    + YARD_SURFACES
+    + """
+out vec4 colour;  // light, and the fraction of it that comes from the sun
 vec4 look_along(vec3 d) {
     float to_wall = (WALL_Z - eye.z) / d.z;
     vec3 w = eye + to_wall * d;
-    if (d.y < 0.0 && (d.z >= 0.0 || w.y < 0.0)) {
-        vec3 g = eye - eye.y / d.y * d;
-        float strip = g.z - WALL_Z;
-        if (strip < 1.3) return lit(grass(g.xz) * (0.6 + 0.4 * smoothstep(0.0, 0.35, strip)), vec3(0, 1, 0), 1.0);
-        if (strip < 1.48) return lit(vec3(0.50, 0.48, 0.45) * (0.7 + 0.3 * step(0.02, fract(g.x))), vec3(0, 1, 0), 1.0);
-        return lit(paving(g.xz), vec3(0, 1, 0), 1.0);
-    }
-    if (d.z < 0.0 && w.y < WALL_TOP) {
-        float shade;
-        vec3 c = wall(w.xy, shade);
-        return lit(c, vec3(0, 0, 1), shade);
-    }
+    if (d.y < 0.0 && (d.z >= 0.0 || w.y < 0.0)) return ground((eye - eye.y / d.y * d).xz);
+    if (d.z < 0.0 && w.y < WALL_TOP) return lit_wall(w.xy);
     return vec4(sky(d), 0.0);
 }
 void main() {
