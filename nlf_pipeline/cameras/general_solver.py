@@ -7,16 +7,12 @@ import numpy as np
 from nlf_pipeline.cameras.keyframe_mapping import KeyframeModel, NoModel, map_keyframes
 from nlf_pipeline.cameras.point_tracks import PointTracks
 from nlf_pipeline.cameras.resection import fill_gaps, interpolate_path, resect, to_first_camera
-from nlf_pipeline.cameras.triangulation import Sightings, distances_px, refine_points, triangulate
+from nlf_pipeline.cameras.triangulation import Sightings, place_points
 from nlf_pipeline.cameras.view_graph import select_keyframes
 from nlf_pipeline.cameras.window_motion import Lens, WindowMotion
 from nlf_pipeline.geometry import invert_rigid
 
 _MIN_FOCAL_EVIDENCE = 1.05
-_MIN_PARALLAX = np.deg2rad(0.3)
-"""Root mean square deviation of a point's rays: a range of one degree, evenly filled."""
-_FEWEST_SIGHTINGS = 3
-_MAX_MEDIAN_PX = 2.0
 _ROUNDS = 2
 
 
@@ -54,15 +50,16 @@ def track_all_frames(tracks: PointTracks, model: KeyframeModel, is_focal_observa
     Raises:
         NoModel: too few points are seen from different directions.
     """
-    sightings = Sightings.of(tracks, model.focal_px, model.k1)
+    focal_px = float(np.median(model.focal_px))
+    sightings = Sightings.of(tracks, focal_px, model.k1)
     T_cam = invert_rigid(interpolate_path(np.arange(tracks.n_frames), model.frames, model.T_model_cam))
     solved = np.isin(np.arange(tracks.n_frames), model.frames)
     residual_px = np.full(tracks.n_frames, np.nan)
     points, trusted = np.zeros((len(sightings.ids), 3)), np.zeros(len(sightings.ids), dtype=bool)
     for _ in range(_ROUNDS):
         used = sightings.select(solved[sightings.frame])
-        points, trusted = _place_points(used, T_cam, model.focal_px)
-        T_cam, residual_px = resect(points, sightings.select(trusted[sightings.point]), T_cam, model.focal_px)
+        points, trusted = place_points(used, T_cam, focal_px)
+        T_cam, residual_px = resect(points, sightings.select(trusted[sightings.point]), T_cam, focal_px)
         solved = np.isfinite(residual_px)
         if not solved.any():
             raise NoModel("no frame sees enough points with places known")
@@ -70,7 +67,7 @@ def track_all_frames(tracks: PointTracks, model: KeyframeModel, is_focal_observa
     return WindowMotion(
         motion_class="general",
         T_window_cam=T_window_cam,
-        focal_px=np.full(tracks.n_frames, model.focal_px),
+        focal_px=np.full(tracks.n_frames, focal_px),
         k1=model.k1,
         is_focal_observable=is_focal_observable,
         tracked=solved,
@@ -78,12 +75,3 @@ def track_all_frames(tracks: PointTracks, model: KeyframeModel, is_focal_observa
         point_ids=sightings.ids[trusted],
         points=points,
     )
-
-
-def _place_points(sightings: Sightings, T_cam: np.ndarray, focal_px: float) -> tuple[np.ndarray, np.ndarray]:
-    """Places (points, 3) and which of them (points,) to trust: seen often, from different sides, and where expected."""
-    points, parallax = triangulate(sightings, T_cam)
-    points = refine_points(points, sightings, T_cam, focal_px)
-    distance_px = distances_px(points, sightings, T_cam, focal_px)
-    seen, close = sightings.count(), sightings.count(distance_px < _MAX_MEDIAN_PX)
-    return points, (seen >= _FEWEST_SIGHTINGS) & (parallax > _MIN_PARALLAX) & (close > 0.5 * seen)

@@ -17,6 +17,7 @@ def adjust_with_distortion(model: pycolmap.Reconstruction) -> pycolmap.Reconstru
         camera.model = pycolmap.CameraModelId.SIMPLE_RADIAL
         camera.params = parameters
     _adjust(radial, is_lens_free=True)
+    radial.update_point_3d_errors()
     return radial
 
 

@@ -15,7 +15,7 @@ from nlf_pipeline.cameras.view_graph import write_view_graph
 from nlf_pipeline.cameras.window_motion import Lens
 
 _FEWEST_IMAGES = 3
-_LEAST_REGISTERED = 0.5
+_LEAST_REGISTERED = 0.9
 _BUNDLE_ROUNDS = 2
 _INCREMENTAL_FIRST_ANGLE_DEG = 6.0
 _MIN_GAIN = 0.07
@@ -37,13 +37,16 @@ class KeyframeModel:
     """(keyframes,) int, ascending: those that were registered."""
     T_model_cam: np.ndarray
     """(keyframes, 4, 4)."""
-    focal_px: float
+    focal_px: np.ndarray
+    """(keyframes,) those of one camera are equal."""
     k1: float
     focal_evidence: float
-    """How many times better the points fit than with a focal length of 0.7 or 1.4 times this; infinite if given."""
+    """How many times better this focal length fits than 0.7 or 1.4 times as long ones; infinite if not weighed."""
 
 
-def map_keyframes(tracks: PointTracks, lens: Lens, keyframes: np.ndarray, seed: int = 0) -> KeyframeModel:
+def map_keyframes(
+    tracks: PointTracks, lens: Lens, keyframes: np.ndarray, seed: int = 0, n_cameras: int = 1
+) -> KeyframeModel:
     """Find the keyframes' cameras and the lens.
 
     Pan et al., "Global Structure-from-Motion Revisited", ECCV 2024; Schoenberger and Frahm,
@@ -54,13 +57,15 @@ def map_keyframes(tracks: PointTracks, lens: Lens, keyframes: np.ndarray, seed: 
         lens: kept if it is known, else the first guess. Distortion is estimated where it clearly lowers the error.
         keyframes: (keyframes,) int, ascending frames of `tracks`.
         seed: of all random choices.
+        n_cameras: parts of the window that may have a focal length of their own. With more than one, distortion and
+            the evidence for the focal length are left as they are.
 
     Raises:
-        NoModel: fewer than three keyframes, or than half of them, could be brought together.
+        NoModel: fewer than three keyframes, or than 90 % of them, could be brought together.
     """
-    with _quiet(), tempfile.TemporaryDirectory() as folder:
+    with quiet(), tempfile.TemporaryDirectory() as folder:
         database = Path(folder) / "view_graph.db"
-        write_view_graph(database, tracks, lens, keyframes, seed)
+        write_view_graph(database, tracks, lens, keyframes, seed, n_cameras)
         pycolmap.set_random_seed(seed)
         models = pycolmap.global_mapping(database, folder, folder, _global_options(lens, seed))
         if not models:
@@ -70,7 +75,7 @@ def map_keyframes(tracks: PointTracks, lens: Lens, keyframes: np.ndarray, seed: 
         model = max(models.values(), key=lambda candidate: candidate.num_reg_images())
         if model.num_reg_images() < max(_FEWEST_IMAGES, _LEAST_REGISTERED * len(keyframes)):
             raise NoModel(f"structure from motion placed only {model.num_reg_images()} of {len(keyframes)} keyframes")
-        if lens.is_known:
+        if lens.is_known or n_cameras > 1:
             return _read(model, np.inf)
         model = _with_distortion(model)
         return _read(model, weigh_focal(model))
@@ -112,17 +117,19 @@ def _with_distortion(model: pycolmap.Reconstruction) -> pycolmap.Reconstruction:
 
 
 def _read(model: pycolmap.Reconstruction, focal_evidence: float) -> KeyframeModel:
-    (camera,) = model.cameras.values()
     images = sorted((image for image in model.images.values() if image.has_pose), key=lambda image: image.name)
     T_model_cam = np.tile(np.eye(4), (len(images), 1, 1))
     T_model_cam[:, :3] = [image.cam_from_world().inverse().matrix() for image in images]
-    k1 = float(camera.params[3]) if camera.model == pycolmap.CameraModelId.SIMPLE_RADIAL else 0.0
-    frames = np.array([int(image.name) for image in images])
-    return KeyframeModel(frames, T_model_cam, float(camera.focal_length), k1, focal_evidence)
+    cameras = [model.cameras[image.camera_id] for image in images]
+    is_radial = cameras[0].model == pycolmap.CameraModelId.SIMPLE_RADIAL
+    k1 = float(np.mean([camera.params[3] for camera in cameras])) if is_radial else 0.0
+    focal_px = np.array([camera.focal_length for camera in cameras])
+    return KeyframeModel(np.array([int(image.name) for image in images]), T_model_cam, focal_px, k1, focal_evidence)
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
+    """Keep COLMAP's log off the terminal."""
     level = pycolmap.logging.minloglevel
     pycolmap.logging.minloglevel = _FATAL
     try:

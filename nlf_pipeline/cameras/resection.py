@@ -107,7 +107,7 @@ def _fit_pose_anew(points: np.ndarray, u: np.ndarray, T: np.ndarray, focal_px: f
     """As `_fit_pose`, from a start found by RANSAC (Lepetit et al., "EPnP", IJCV 2009); else from `T`."""
     cv2.setRNGSeed(0)
     found, rotvec, t, _ = cv2.solvePnPRansac(
-        points, u, np.eye(3), None, reprojectionError=_BAD_PX / focal_px, iterationsCount=_RANSAC_TRIALS
+        points, u, np.eye(3), np.zeros(4), reprojectionError=_BAD_PX / focal_px, iterationsCount=_RANSAC_TRIALS
     )
     if found:
         T = rigid(Rotation.from_rotvec(rotvec.ravel()).as_matrix(), t.ravel())

@@ -8,8 +8,14 @@ import numpy as np
 from nlf_pipeline.cameras.point_tracks import PointTracks
 from nlf_pipeline.cameras.radial_lens import principal_point_px, undistort
 
+_MIN_PARALLAX = np.deg2rad(0.3)
+"""Root mean square deviation of a point's rays: a range of one degree, evenly filled."""
+_FEWEST_SIGHTINGS = 3
+_MAX_MEDIAN_PX = 2.0
 _KERNEL_PX = 1.5
-_DAMPING = 1e-6
+_DAMPING = 1e-5
+_PRIOR = 1e-6
+"""Weight of a usual depth, against one per sighting: it decides only where rays are parallel."""
 _LINEAR_ROUNDS = 3
 _SINE_KERNEL = 2.0
 _MIN_DEPTH = 1e-6
@@ -48,6 +54,15 @@ class Sightings:
         return np.bincount(seen, minlength=len(self.ids))
 
 
+def place_points(sightings: Sightings, T_cam_window: np.ndarray, focal_px: float) -> tuple[np.ndarray, np.ndarray]:
+    """Places (points, 3), and which (points,) to trust: those seen often, from different sides, and where expected."""
+    points, parallax = triangulate(sightings, T_cam_window)
+    points = refine_points(points, sightings, T_cam_window, focal_px)
+    distance_px = distances_px(points, sightings, T_cam_window, focal_px)
+    seen, close = sightings.count(), sightings.count(distance_px < _MAX_MEDIAN_PX)
+    return points, (seen >= _FEWEST_SIGHTINGS) & (parallax > _MIN_PARALLAX) & (close > 0.5 * seen)
+
+
 def triangulate(sightings: Sightings, T_cam_window: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Places of all points as the nearest to their rays, by reweighted linear least squares.
 
@@ -63,17 +78,21 @@ def triangulate(sightings: Sightings, T_cam_window: np.ndarray) -> tuple[np.ndar
     centres = -np.einsum("fji,fj->fi", R, T_cam_window[:, :3, 3])[sightings.frame]
     rays = np.concatenate([sightings.u, np.ones((len(sightings.u), 1))], axis=1)
     rays = np.einsum("nji,nj->ni", R[sightings.frame], rays / np.linalg.norm(rays, axis=1, keepdims=True))
-    weight, points = np.ones(len(rays)), np.zeros((len(sightings.ids), 3))
-    moments = np.zeros((len(points), 3, 3))
+    n = len(sightings.ids)
+    weight, moments, points = np.ones(len(rays)), np.zeros((n, 3, 3)), np.zeros((n, 3))
+    usual_depth = 0.0
     for _ in range(_LINEAR_ROUNDS):
         moments, targets = _ray_moments(sightings, rays, centres, weight)
-        ridge = _DAMPING * np.maximum(np.trace(moments, axis1=1, axis2=2), 1.0)
-        points = np.linalg.solve(moments + ridge[:, None, None] * np.eye(3), targets[..., None])[..., 0]
+        ahead = _sums(sightings, (centres + usual_depth * rays) * weight[:, None])
+        prior = _PRIOR * _sums(sightings, weight[:, None])[..., None] + 1e-12
+        points = np.linalg.solve(moments + prior * np.eye(3), (targets + _PRIOR * ahead)[..., None])[..., 0]
         offsets = points[sightings.point] - centres
-        sine = np.linalg.norm(np.cross(rays, offsets), axis=1) / np.maximum(np.linalg.norm(offsets, axis=1), 1e-12)
+        distance = np.maximum(np.linalg.norm(offsets, axis=1), 1e-12)
+        sine = np.linalg.norm(np.cross(rays, offsets), axis=1) / distance
         scale = _SINE_KERNEL * max(float(np.median(sine)) if len(sine) else 0.0, 1e-9)
         weight = 1 / (1 + (sine / scale) ** 2)
-    seen = np.bincount(sightings.point, weight, len(points))
+        usual_depth = float(np.median(distance)) if len(distance) else 0.0
+    seen = np.bincount(sightings.point, weight, n)
     spread = np.linalg.eigvalsh(moments)[:, 0] / np.maximum(seen, 1e-9)
     return points, np.sqrt(np.maximum(spread, 0.0))
 
@@ -120,6 +139,12 @@ def _errors_and_slopes(
     R = T_cam_window[sightings.frame, :3, :3]
     slopes = (R[:, :2] - y[..., None] * R[:, 2:]) * (focal_px / depth)[:, None, None]
     return focal_px * (y - sightings.u), slopes
+
+
+def _sums(sightings: Sightings, values: np.ndarray) -> np.ndarray:
+    """(points, k) sums of `values` (sightings, k) over each point's sightings."""
+    n = len(sightings.ids)
+    return np.stack([np.bincount(sightings.point, column, n) for column in values.T], axis=1)
 
 
 def _ray_moments(

@@ -1,6 +1,7 @@
 """Keyframes and the two-view geometries between them, as the database that structure from motion starts from."""
 
 import itertools
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ import pycolmap
 from nlf_pipeline.cameras.point_tracks import PointTracks
 from nlf_pipeline.cameras.window_motion import Lens
 
-_FRAMES_PER_KEYFRAME = 8
+_FRAMES_PER_KEYFRAME = 6
 _MOST_KEYFRAMES = 48
+_ENOUGH_KEYFRAMES = 20
 _FEWEST_KEYFRAMES = 12
 _FEWEST_SHARED = 100
 """Neighbouring keyframes that share fewer points are not parted further."""
@@ -23,7 +25,7 @@ PIXEL_CENTRE = 0.5
 
 
 def select_keyframes(tracks: PointTracks, keyframes: np.ndarray) -> np.ndarray:
-    """Thin `keyframes` to one in eight frames, at least 16 and at most 48; where there are fewer than 12, spread more.
+    """Thin `keyframes` to one in six frames, between 20 and 48 of them; where there are fewer than 12, add some.
 
     Thinning drops the keyframe whose neighbours share most points, again and again, so that keyframes stay dense
     where the picture changes fast. What structure from motion costs grows faster than its keyframes.
@@ -39,7 +41,7 @@ def select_keyframes(tracks: PointTracks, keyframes: np.ndarray) -> np.ndarray:
     if len(kept) < _FEWEST_KEYFRAMES:
         spread = np.linspace(kept[0], kept[-1], _FEWEST_KEYFRAMES).round().astype(int)
         return np.union1d(kept, spread)
-    at_most = int(np.clip(tracks.n_frames // _FRAMES_PER_KEYFRAME, 16, _MOST_KEYFRAMES))
+    at_most = int(np.clip(tracks.n_frames // _FRAMES_PER_KEYFRAME, _ENOUGH_KEYFRAMES, _MOST_KEYFRAMES))
     return thin_keyframes(tracks, np.array(kept), at_most)
 
 
@@ -58,8 +60,10 @@ def thin_keyframes(tracks: PointTracks, keyframes: np.ndarray, at_most: int) -> 
     return np.array(kept)
 
 
-def write_view_graph(path: Path, tracks: PointTracks, lens: Lens, keyframes: np.ndarray, seed: int) -> None:
-    """Write a new COLMAP database: one camera, the keyframes' points as features, and verified pairs of keyframes.
+def write_view_graph(
+    path: Path, tracks: PointTracks, lens: Lens, keyframes: np.ndarray, seed: int, n_cameras: int = 1
+) -> None:
+    """Write a new COLMAP database: the keyframes' points as features, and verified pairs of keyframes.
 
     Args:
         path: file to write. Images are named by their frame.
@@ -67,19 +71,16 @@ def write_view_graph(path: Path, tracks: PointTracks, lens: Lens, keyframes: np.
         lens: its focal length is a prior only where it is known.
         keyframes: (keyframes,) int, ascending frames of `tracks`.
         seed: of the random samples of two-view geometry.
+        n_cameras: parts of the window that may have a focal length of their own, in order.
     """
-    camera = make_camera(lens, tracks.size_px)
     with pycolmap.Database.open(path) as database:
-        camera.camera_id = database.write_camera(camera)
-        rig = pycolmap.Rig()
-        rig.add_ref_sensor(camera.sensor_id)
-        rig_id = database.write_rig(rig)
-        image_ids = [_write_image(database, camera.camera_id, rig_id, tracks, int(frame)) for frame in keyframes]
-        options = _two_view_options(seed)
+        cameras = [_write_camera(database, lens, tracks.size_px) for _ in range(n_cameras)]
+        owner = np.arange(len(keyframes)) * n_cameras // len(keyframes)
+        views = [_write_view(database, cameras[o], tracks, int(k)) for o, k in zip(owner, keyframes, strict=True)]
+        options = two_view_options(seed)
         for gap, i in itertools.product(_GAPS, range(len(keyframes))):
             if i + gap < len(keyframes):
-                pair = int(keyframes[i]), int(keyframes[i + gap])
-                _write_pair(database, camera, tracks, pair, (image_ids[i], image_ids[i + gap]), options)
+                _write_pair(database, tracks, views[i], views[i + gap], options)
 
 
 def make_camera(lens: Lens, size_px: tuple[int, int]) -> pycolmap.Camera:
@@ -92,7 +93,8 @@ def make_camera(lens: Lens, size_px: tuple[int, int]) -> pycolmap.Camera:
     return camera
 
 
-def _two_view_options(seed: int) -> pycolmap.TwoViewGeometryOptions:
+def two_view_options(seed: int) -> pycolmap.TwoViewGeometryOptions:
+    """For pairs of keyframes: inliers within two pixels, relative pose wanted."""
     options = pycolmap.TwoViewGeometryOptions()
     options.ransac.max_error = _INLIER_PX
     options.ransac.random_seed = seed
@@ -100,36 +102,63 @@ def _two_view_options(seed: int) -> pycolmap.TwoViewGeometryOptions:
     return options
 
 
-def _write_image(database: pycolmap.Database, camera_id: int, rig_id: int, tracks: PointTracks, frame: int) -> int:
-    image = pycolmap.Image(name=f"{frame:06d}", camera_id=camera_id)
+@dataclass(frozen=True)
+class _View:
+    """A keyframe in the database."""
+
+    frame: int
+    image_id: int
+    camera: pycolmap.Camera
+    points: np.ndarray
+    """(points, 2) pixels, COLMAP's."""
+
+
+def _write_camera(database: pycolmap.Database, lens: Lens, size_px: tuple[int, int]) -> tuple[pycolmap.Camera, int]:
+    """The camera, and the id of the rig that COLMAP wants around it."""
+    camera = make_camera(lens, size_px)
+    camera.camera_id = database.write_camera(camera)
+    rig = pycolmap.Rig()
+    rig.add_ref_sensor(camera.sensor_id)
+    return camera, database.write_rig(rig)
+
+
+def _write_view(
+    database: pycolmap.Database, rigged: tuple[pycolmap.Camera, int], tracks: PointTracks, frame: int
+) -> _View:
+    camera, rig_id = rigged
+    image = pycolmap.Image(name=f"{frame:06d}", camera_id=camera.camera_id)
     image.image_id = database.write_image(image)
     pose = pycolmap.Frame()
     pose.rig_id = rig_id
     pose.add_data_id(image.data_id)
     database.write_frame(pose)
-    keypoints = np.ascontiguousarray(tracks.points_px[frame] + PIXEL_CENTRE, dtype=np.float32)
-    database.write_keypoints(image.image_id, keypoints)
-    return image.image_id
+    points = tracks.points_px[frame].astype(np.float64) + PIXEL_CENTRE
+    database.write_keypoints(image.image_id, np.ascontiguousarray(points, dtype=np.float32))
+    return _View(frame, image.image_id, camera, points)
 
 
 def _write_pair(
     database: pycolmap.Database,
-    camera: pycolmap.Camera,
     tracks: PointTracks,
-    pair: tuple[int, int],
-    image_ids: tuple[int, int],
+    first: _View,
+    second: _View,
     options: pycolmap.TwoViewGeometryOptions,
 ) -> None:
-    i, j = pair
-    _, in_i, in_j = np.intersect1d(tracks.ids[i], tracks.ids[j], assume_unique=True, return_indices=True)
-    if len(in_i) < _FEWEST_MATCHES:
+    matches = match_points(tracks, first.frame, second.frame)
+    if len(matches) < _FEWEST_MATCHES:
         return
-    matches = np.stack([in_i, in_j], axis=1).astype(np.uint32)
-    points_i, points_j = (tracks.points_px[k].astype(np.float64) + PIXEL_CENTRE for k in pair)
-    geometry = pycolmap.estimate_two_view_geometry(camera, points_i, camera, points_j, matches, options)
+    geometry = pycolmap.estimate_two_view_geometry(
+        first.camera, first.points, second.camera, second.points, matches, options
+    )
     if len(geometry.inlier_matches) >= _FEWEST_INLIERS:
-        database.write_matches(*image_ids, matches)
-        database.write_two_view_geometry(*image_ids, geometry)
+        database.write_matches(first.image_id, second.image_id, matches)
+        database.write_two_view_geometry(first.image_id, second.image_id, geometry)
+
+
+def match_points(tracks: PointTracks, i: int, j: int) -> np.ndarray:
+    """(matches, 2) uint32: rows of the same points in the frames `i` and `j`."""
+    _, in_i, in_j = np.intersect1d(tracks.ids[i], tracks.ids[j], assume_unique=True, return_indices=True)
+    return np.stack([in_i, in_j], axis=1).astype(np.uint32)
 
 
 def _n_shared(tracks: PointTracks, i: int, j: int) -> int:
