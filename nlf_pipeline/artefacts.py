@@ -164,7 +164,8 @@ class SceneCameras(ArrayArtefact):
     metres_per_unit: np.ndarray
     """(segments,) scale applied to the camera path."""
     scale_spread: np.ndarray
-    """(segments,) relative standard deviation of that scale; 0 where the camera does not move and it has no meaning."""
+    """(segments,) relative standard deviation of that scale, people's unknown sizes included; 0 where the camera does
+    not move and it has no meaning, infinite where nothing shows it and the path stays in its unit."""
     person_scale: np.ndarray
     """(people,) factor about the camera that brings each person's predictions to these metres; 1 where nothing about
     sizes was given, and then `fit` may still find a better one."""
