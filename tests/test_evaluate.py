@@ -8,7 +8,10 @@ from rlemasklib import RLEMask
 
 from nlf_pipeline.artefacts import Bodies, Cameras, Floor, Ground
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
-from nlf_pipeline.evaluate import Measurement, enough_visible, evaluate, format_table
+from nlf_pipeline.errors import UserError
+from nlf_pipeline.evaluate import evaluate
+from nlf_pipeline.evaluation.identities import enough_visible
+from nlf_pipeline.evaluation.measurement import Measurement, format_table
 from nlf_pipeline.geometry import invert_rigid, look_at, pinhole_matrix, rigid, transform_points
 from nlf_pipeline.masks import MaskTracks
 
@@ -53,11 +56,17 @@ def squares(order: tuple[int, int]) -> MaskTracks:
 
 
 def run(
-    folder: Path, body_dir: Path, found: Bodies, cameras: Cameras, ground: Ground, order=(0, 1)
+    folder: Path,
+    body_dir: Path,
+    found: Bodies,
+    cameras: Cameras,
+    ground: Ground,
+    order: tuple[int, int] = (0, 1),
+    true_cameras: Cameras | None = None,
 ) -> dict[str, float]:
     truth = folder / "truth"
     two_people(body_dir).save(truth / "bodies.npz")
-    camera().save(truth / "world_cameras.npz")
+    (true_cameras or camera()).save(truth / "world_cameras.npz")
     squares((0, 1)).save(truth / "masks.json")
     found.save(folder / "bodies.npz")
     cameras.save(folder / "world_cameras.npz")
@@ -80,6 +89,9 @@ def test_the_truth_itself_scores_perfectly(tmp_path: Path, body_dir: Path):
     result = run(tmp_path, body_dir, two_people(body_dir), camera(), true_ground(camera()))
     for name in ("MPJPE", "PA-MPJPE", "pelvis error in the world", "penetration of the floor", "acceleration error"):
         assert result[name] == pytest.approx(0, abs=0.01), name
+    for name in ("WA-MPJPE100", "W-MPJPE100", "MPJPE of the scene, rigidly aligned", "focal length error"):
+        assert result[name] == pytest.approx(0, abs=0.01), name
+    assert "camera ATE" not in result  # it stands still
     assert result["ground normal"] == pytest.approx(0, abs=1e-4)
     assert result["ground height under the feet"] == pytest.approx(0, abs=1e-6)
     assert (result["identity switches"], result["detection recall"], result["IDF1"], result["coverage"]) == (0, 1, 1, 1)
@@ -99,6 +111,30 @@ def test_another_world_frame_and_another_row_order_change_nothing(tmp_path: Path
     result = run(tmp_path, body_dir, moved, cameras, true_ground(camera()), order=(1, 0))
     assert result["pelvis error in the world"] == pytest.approx(0, abs=0.01)
     assert result["identity switches"] == 0
+
+
+def test_a_moving_camera_is_measured_and_its_drift_moves_the_people(tmp_path: Path, body_dir: Path):
+    """People who are found right in front of a camera that is lost sideways are wrong in the world by as much."""
+    drift = 0.1 * np.arange(N_FRAMES)[:, None] * [1.0, 0, 0]
+    still, true = camera(), two_people(body_dir)
+    walking = dataclasses.replace(still, T_world_cam=still.T_world_cam.copy())
+    walking.T_world_cam[:, :3, 3] += drift
+    found = dataclasses.replace(true, joints=true.joints + 0.5 * drift[None, :, None])
+    lost = dataclasses.replace(walking, T_world_cam=walking.T_world_cam.copy())
+    lost.T_world_cam[:, :3, 3] += 0.5 * drift
+    result = run(tmp_path, body_dir, found, lost, true_ground(still), true_cameras=walking)
+    assert result["pelvis error in the world"] == pytest.approx(50 * (N_FRAMES - 1) / 2, abs=0.1)
+    assert result["metric scale error"] == pytest.approx(100 / 3, abs=0.01)
+    assert result["camera ATE"] == pytest.approx(0, abs=1e-6)
+    assert result["W-MPJPE100"] > result["WA-MPJPE100"] > 10
+    assert result["MPJPE of the scene, rigidly aligned"] == pytest.approx(100, abs=1)
+    assert result["PA-MPJPE"] == pytest.approx(0, abs=0.01)
+
+
+def test_a_part_of_the_clip_is_not_compared_with_the_whole(tmp_path: Path, body_dir: Path):
+    short = dataclasses.replace(camera(), T_world_cam=camera().T_world_cam[:5], K=camera().K[:5])
+    with pytest.raises(UserError, match="8 frames, the result 5"):
+        run(tmp_path, body_dir, two_people(body_dir), short, true_ground(camera()))
 
 
 def test_errors_are_measured_where_they_are(tmp_path: Path, body_dir: Path):

@@ -12,7 +12,7 @@ from synthetic_videos import write_video
 
 from nlf_pipeline.artefacts import VideoFacts
 from nlf_pipeline.errors import UserError
-from nlf_pipeline.evaluate import mask_overlap
+from nlf_pipeline.evaluation.identities import mask_overlap
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.metrics import identity_scores
 from nlf_pipeline.render_demo import render_demo

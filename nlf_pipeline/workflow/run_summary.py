@@ -77,7 +77,7 @@ def _floor_notes(folder: Path) -> Iterable[str]:
 
 
 def _evaluation_lines(path: Path) -> Iterable[str]:
-    from nlf_pipeline.evaluate import Measurement, format_table
+    from nlf_pipeline.evaluation.measurement import Measurement, format_table
 
     rows = json.loads(path.read_text())["measurements"]
     yield ""
