@@ -50,19 +50,17 @@ def scale_camera(
         UserError: if the files belong to different clips, or a given size cannot be used.
     """
     lens, path, facts = Intrinsics.load(intrinsics), CameraPath.load(camera_path), VideoFacts.load(video_facts)
-    source = Predictions.open(predictions)
-    if not len(path.T_scene_cam) == source.n_frames == facts.n_frames:
+    source, shots = Predictions.open(predictions), facts.shots()
+    counts = len(path.T_scene_cam), source.n_frames, facts.n_frames
+    if len(set(counts)) > 1:
         raise ArtefactError(
-            f"{camera_path} has {len(path.T_scene_cam)} frames, {predictions} has {source.n_frames} and {video_facts} "
-            f"has {facts.n_frames}. They belong to different clips: delete them and run again."
+            f"{camera_path} has {counts[0]} frames, {predictions} has {counts[1]} and {video_facts} has {counts[2]}. "
+            "They belong to different clips: delete them and run again."
         )
     tracks = read_foot_tracks(source, BodyMeshes(load_body_model(body, subset=True)))
-    given = np.full(len(source.person_ids), np.nan)
-    if person_height:
-        given = height_factors(person_height, estimated_heights(tracks, BodyMeshes(load_body_model(body))))
-    factors, shots = np.where(np.isfinite(given), given, 1.0), facts.shots()
-    tracks = tracks.scaled(factors)
-    segments = path_segments(path, shots)
+    given = _given_factors(person_height, tracks, body)
+    factors = np.where(np.isfinite(given), given, 1.0)
+    tracks, segments = tracks.scaled(factors), path_segments(path, shots)
     found = [segment_scale(segment, tracks, np.isfinite(given)) for segment in segments]
     metres_per_unit = np.array([scale.metres_per_unit for scale in found])
     T_scene_cam = scale_segments(path.T_scene_cam, path.segment, shots, metres_per_unit)
@@ -75,15 +73,15 @@ def scale_camera(
         factors, metres_per_unit = factors * factor, metres_per_unit * factor
         T_scene_cam[:, :3, 3] *= factor
     _log(segments, found, metres_per_unit, tracks, given)
-    SceneCameras(
-        T_scene_cam=T_scene_cam,
-        K=K,
-        distortion=distortion,
-        size_px=np.array(lens.size_px),
-        metres_per_unit=metres_per_unit,
-        scale_spread=np.array([scale.spread for scale in found]),
-        person_scale=factors,
-    ).save(out)
+    spread = np.array([scale.spread for scale in found])
+    SceneCameras(T_scene_cam, K, distortion, np.array(lens.size_px), metres_per_unit, spread, factors).save(out)
+
+
+def _given_factors(heights: tuple[float, ...], tracks: FootTracks, body: Path) -> np.ndarray:
+    """(people,) factors to the given heights, NaN where there is none."""
+    if not heights:
+        return np.full(len(tracks.person_ids), np.nan)
+    return height_factors(heights, estimated_heights(tracks, BodyMeshes(load_body_model(body))))
 
 
 def _log(
