@@ -14,8 +14,7 @@ _SHORTER, _LONGER = 0.7, 1.4
 _MIN_RATIO = 1.5
 _MIN_EXCESS = 0.5 / 640
 """Of the longer side: what a wrong focal length must add to the residuals. Rolling shutters can add less."""
-_ZOOM_STEPS = np.linspace(-0.16, 0.16, 9)
-_IRLS_STEPS = 5
+_STEPS, _ZOOM_STEPS = 5, 12
 _KERNEL_PX = 2.0
 
 
@@ -41,12 +40,24 @@ def is_clearly_worse(wrong_px: float, best_px: float, size_px: tuple[int, int]) 
     return bool(wrong_px >= _MIN_RATIO * best_px and excess_px >= _MIN_EXCESS * max(size_px))
 
 
-def guess_focal(pairs: KeyframePairs, k1: float, width_px: int) -> float:
-    """The focal length (pixels) among 40 from 0.4 to 8 widths at which pure rotations fit best."""
+@dataclass(frozen=True)
+class PairFit:
+    """The best rotation, and change of focal length, for each pair on its own."""
+
+    R_second_first: np.ndarray
+    """(pairs, 3, 3) from the first camera's axes to the second's."""
+    focal_second_px: np.ndarray
+    """(pairs,) focal lengths of the second pictures."""
+    residual_px: np.ndarray
+    """(pairs, points); NaN for padding."""
+
+
+def guess_focal(pairs: KeyframePairs, k1: float, width_px: int, *, zooms: bool) -> float:
+    """The focal length (pixels) among 40 from 0.4 to 8 widths at which rotations, and zooms if allowed, fit best."""
     low, high, count = _GRID
     widest = _widest(pairs)
     focals = width_px * np.geomspace(low, high, count)
-    costs = [_cost(widest, np.full(len(pairs.frames), focal), k1) for focal in focals]
+    costs = [_cost(widest, np.full(len(pairs.frames), focal), k1, zooms=zooms) for focal in focals]
     return float(focals[int(np.argmin(costs))])
 
 
@@ -60,39 +71,37 @@ def weigh_focal(pairs: KeyframePairs, focal_px: np.ndarray, k1: float) -> FocalE
         k1: distortion.
     """
     widest = _widest(pairs)
-    zoom_steps = _ZOOM_STEPS if np.ptp(focal_px) > 0 else np.zeros(1)
-    at = [_cost(widest, focal_px * scale, k1, zoom_steps) for scale in (1.0, _SHORTER, _LONGER)]
-    return FocalEvidence(*at)
+    zooms = bool(np.ptp(focal_px) > 0)
+    return FocalEvidence(*(_cost(widest, focal_px * scale, k1, zooms=zooms) for scale in (1.0, _SHORTER, _LONGER)))
 
 
-def fit_pair_rotations(
-    pairs: KeyframePairs, focal_first_px: np.ndarray, focal_second_px: np.ndarray, k1: float
-) -> tuple[np.ndarray, np.ndarray]:
+def fit_pairs(
+    pairs: KeyframePairs, focal_first_px: np.ndarray, focal_second_px: np.ndarray, k1: float, *, zooms: bool = False
+) -> PairFit:
     """Rotate each pair's rays onto each other, robustly: Kabsch's method, reweighted.
 
     Args:
         pairs: points shared by pairs of keyframes.
         focal_first_px: (pairs,) focal lengths of the first pictures.
-        focal_second_px: (pairs,) focal lengths of the second pictures.
+        focal_second_px: (pairs,) focal lengths of the second pictures; where to start if it `zooms`.
         k1: distortion.
-
-    Returns:
-        R (pairs, 3, 3) from the first camera's axes to the second's, and (pairs, points) residuals in pixels, NaN for
-        padding.
+        zooms: whether the second focal lengths are free, too; they are found in turns with the rotations.
     """
     first = directions(pairs.offsets_first_px, focal_first_px, k1)
-    second = directions(pairs.offsets_second_px, focal_second_px, k1)
     weight = pairs.valid.astype(np.float64)
     R, residual_px = np.zeros((len(pairs), 3, 3)), np.zeros_like(weight)
-    for _ in range(_IRLS_STEPS):
-        R = _kabsch(first, second, weight)
+    for _ in range(_ZOOM_STEPS if zooms else _STEPS):
+        R = _kabsch(first, directions(pairs.offsets_second_px, focal_second_px, k1), weight)
         turned = first @ np.swapaxes(R, -1, -2)
-        y = turned[..., :2] / np.maximum(turned[..., 2:], 0.05)
-        errors = focal_second_px[:, None, None] * distort(y, k1) - pairs.offsets_second_px
+        x = distort(turned[..., :2] / np.maximum(turned[..., 2:], 0.05), k1)
+        if zooms:
+            agreement = np.einsum("pn,pni,pni->p", weight, x, pairs.offsets_second_px)
+            focal_second_px = agreement / np.einsum("pn,pni,pni->p", weight, x, x)
+        errors = focal_second_px[:, None, None] * x - pairs.offsets_second_px
         residual_px = np.where(pairs.valid, np.linalg.norm(errors, axis=-1), np.nan)
         kernel_px = np.maximum(_KERNEL_PX, 1.5 * np.nanmedian(residual_px, axis=1))[:, None]
         weight = np.where(pairs.valid, 1 / (1 + (np.nan_to_num(residual_px) / kernel_px) ** 2) ** 2, 0.0)
-    return R, residual_px
+    return PairFit(R, focal_second_px, residual_px)
 
 
 def _kabsch(a: np.ndarray, b: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -106,11 +115,7 @@ def _widest(pairs: KeyframePairs) -> KeyframePairs:
     return pairs.select(np.argsort(-pairs.displacements_px(), kind="stable")[:_WIDEST_PAIRS])
 
 
-def _cost(pairs: KeyframePairs, focal_px: np.ndarray, k1: float, zoom_steps: np.ndarray | None = None) -> float:
-    """Mean over pairs of the median residual (pixels) after the best rotation, and ratio of focal lengths if free."""
-    first, second = focal_px[pairs.first], focal_px[pairs.second]
-    medians = [
-        np.nanmedian(fit_pair_rotations(pairs, first, second * np.exp(step), k1)[1], axis=1)
-        for step in (np.zeros(1) if zoom_steps is None else zoom_steps)
-    ]
-    return float(np.mean(np.min(medians, axis=0)))
+def _cost(pairs: KeyframePairs, focal_px: np.ndarray, k1: float, *, zooms: bool) -> float:
+    """Mean over pairs of the median residual (pixels) after the best rotation."""
+    fit = fit_pairs(pairs, focal_px[pairs.first], focal_px[pairs.second], k1, zooms=zooms)
+    return float(np.mean(np.nanmedian(fit.residual_px, axis=1)))

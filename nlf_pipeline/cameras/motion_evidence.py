@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from nlf_pipeline.artefacts import MotionClass
-from nlf_pipeline.cameras.focal_observability import fit_pair_rotations
+from nlf_pipeline.cameras.focal_observability import fit_pairs
 from nlf_pipeline.cameras.point_tracks import PointTracks
 from nlf_pipeline.cameras.rotation_pairs import KeyframePairs, gather_pairs, neighbour_pairs, spread_keyframes
 from nlf_pipeline.cameras.rotation_residuals import TurningCamera, pair_residuals
@@ -14,10 +14,10 @@ from nlf_pipeline.cameras.window_motion import WindowMotion
 
 STILL_PX = 0.5
 """Pictures from tripods move less than this; anything held or steered moves by many times as much."""
-PARALLAX_PX = 5.0
+PARALLAX_PX = 4.0
 """A standing camera operator's sway stays below this; a few steps exceed it."""
 _FEWEST_POINTS = 10
-_WIDEST_PAIRS = (12, 40)
+_MAX_EPIPOLAR_PAIRS = 60
 _EPIPOLAR_PX = 1.0
 _NOISE_PERCENTILE = 75
 _NOISE_GROWTH = 3.5
@@ -36,7 +36,7 @@ class MotionEvidence:
     rotation_residual_p90_px: float
     """The 90th percentile of the same."""
     epipolar_residual_p90_px: float
-    """The same over the widest pairs, without points that fit no motion of the camera at all (wrong tracks)."""
+    """The same over long stretches, without points that fit no motion of the camera at all (wrong tracks)."""
     track_noise_px: float
     """Residuals of rotations between neighbouring frames, where parallax has hardly begun (75th percentile)."""
     zooms: bool
@@ -73,15 +73,13 @@ def measure_motion(tracks: PointTracks, turning: WindowMotion, seed: int = 0) ->
     pairs = gather_pairs(tracks, keyframes[turning.tracked[keyframes]], seed, planar_only=False)
     residual_px = np.minimum(pair_residuals(pairs, _camera_at(pairs.frames, turning)), _CAP_PX / to_640)
     steps = neighbour_pairs(tracks)
-    _, step_residual_px = fit_pair_rotations(
-        steps, turning.focal_px[steps.first], turning.focal_px[steps.second], turning.k1
-    )
+    step_fit = fit_pairs(steps, turning.focal_px[steps.first], turning.focal_px[steps.second], turning.k1)
     return MotionEvidence(
         displacement_px=measure_displacement(tracks),
         rotation_residual_median_px=to_640 * _percentile(residual_px, 50),
         rotation_residual_p90_px=to_640 * _percentile(residual_px, 90),
         epipolar_residual_p90_px=to_640 * _percentile(_epipolar_only(pairs, residual_px, _EPIPOLAR_PX / to_640), 90),
-        track_noise_px=to_640 * _percentile(step_residual_px, _NOISE_PERCENTILE),
+        track_noise_px=to_640 * _percentile(step_fit.residual_px, _NOISE_PERCENTILE),
         zooms=turning.motion_class == "rotation_zoom",
     )
 
@@ -95,8 +93,10 @@ def measure_displacement(tracks: PointTracks) -> float:
     points_px = np.concatenate(tracks.points_px).astype(np.float64)
     _, first, which = np.unique(ids, return_index=True, return_inverse=True)
     moved_px = np.linalg.norm(points_px - points_px[first[which]], axis=1)
+    moved_px[first] = np.nan
     per_frame = np.split(moved_px, np.cumsum([len(frame) for frame in tracks.ids])[:-1])
-    medians = [float(np.median(moved)) for moved in per_frame if len(moved) >= _FEWEST_POINTS]
+    again = [moved[np.isfinite(moved)] for moved in per_frame]
+    medians = [float(np.median(moved)) for moved in again if len(moved) >= _FEWEST_POINTS]
     return max(medians, default=0.0) * 640 / max(tracks.size_px)
 
 
@@ -109,10 +109,10 @@ def step_rotation_errors(tracks: PointTracks, motion: WindowMotion) -> np.ndarra
         (frames - 1,) radians; NaN where neighbouring frames share fewer than 20 points.
     """
     steps = neighbour_pairs(tracks)
-    R_direct, _ = fit_pair_rotations(steps, motion.focal_px[steps.first], motion.focal_px[steps.second], motion.k1)
+    fit = fit_pairs(steps, motion.focal_px[steps.first], motion.focal_px[steps.second], motion.k1)
     R_window_cam = motion.T_window_cam[:, :3, :3]
     R_path = np.swapaxes(R_window_cam[steps.second], -1, -2) @ R_window_cam[steps.first]
-    chord = np.linalg.norm(R_direct - R_path, axis=(-2, -1))
+    chord = np.linalg.norm(fit.R_second_first - R_path, axis=(-2, -1))
     errors = np.full(max(tracks.n_frames - 1, 0), np.nan)
     errors[steps.first] = 2 * np.arcsin(np.clip(chord / np.sqrt(8), 0, 1))
     return errors
@@ -128,11 +128,12 @@ def _percentile(values: np.ndarray, percent: float) -> float:
 
 
 def _epipolar_only(pairs: KeyframePairs, residual_px: np.ndarray, threshold_px: float) -> np.ndarray:
-    """Residuals, in the widest pairs, of the points that agree with some fundamental matrix."""
-    fewest, most = _WIDEST_PAIRS
-    count = int(np.clip(len(pairs) // 3, fewest, most))
+    """Residuals, in every keyframe's widest pair, of the points that agree with some fundamental matrix."""
+    by_width = np.argsort(-pairs.displacements_px(), kind="stable")
+    widest = by_width[np.unique(pairs.first[by_width], return_index=True)[1]]
+    evenly = np.linspace(0, len(widest) - 1, min(_MAX_EPIPOLAR_PAIRS, len(widest))).round().astype(int)
     kept = [np.zeros(0)]
-    for k in np.argsort(-pairs.displacements_px(), kind="stable")[:count]:
+    for k in widest[evenly]:
         valid = pairs.valid[k]
         agreeing = _epipolar_inliers(pairs.offsets_first_px[k][valid], pairs.offsets_second_px[k][valid], threshold_px)
         kept.append(residual_px[k][valid][agreeing])

@@ -27,13 +27,13 @@ class RayMap:
     """(points,) ascending."""
     rays: np.ndarray
     """(points, 3) unit vectors."""
+    n_keyframes: np.ndarray
+    """(points,) by how many keyframes they were seen."""
 
-    def look_up(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Which of the `ids` are known, as a mask, and the directions (known, 3) of those."""
-        if not len(self.ids):
-            return np.zeros(len(ids), dtype=bool), np.zeros((0, 3))
+    def look_up(self, ids: np.ndarray, fewest_keyframes: int) -> tuple[np.ndarray, np.ndarray]:
+        """Which of the `ids` so many keyframes saw, as a mask, and the directions (known, 3) of those."""
         at = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
-        known = self.ids[at] == ids
+        known = (self.ids[at] == ids) & (self.n_keyframes[at] >= fewest_keyframes)
         return known, self.rays[at[known]]
 
 
@@ -62,7 +62,8 @@ def solve_frames(tracks: PointTracks, keyframes: np.ndarray, camera: TurningCame
     R, focal_px = interpolate_camera(np.arange(tracks.n_frames), keyframes, camera.R_cam_window, camera.focal_px)
     residual_px = np.full(tracks.n_frames, np.nan)
     for frame in range(tracks.n_frames):
-        known, rays = ray_map.look_up(tracks.ids[frame])
+        # A point that no other keyframe saw would lie exactly where it should.
+        known, rays = ray_map.look_up(tracks.ids[frame], 2 if frame in keyframes else 1)
         if known.sum() >= _MIN_POINTS:
             offsets_px = tracks.points_px[frame][known].astype(np.float64) - centre
             R[frame], focal_px[frame], residual_px[frame] = _fit_frame(
@@ -85,15 +86,16 @@ def map_rays(tracks: PointTracks, keyframes: np.ndarray, camera: TurningCamera) 
         for frame, R, focal_px in zip(keyframes, camera.R_cam_window, camera.focal_px, strict=True)
     ]
     unique_ids, which = np.unique(ids, return_inverse=True)
+    n_keyframes = np.bincount(which)
     sums = np.stack([np.bincount(which, weights=w, minlength=len(unique_ids)) for w in np.concatenate(rays).T], axis=1)
-    return RayMap(unique_ids, sums / np.linalg.norm(sums, axis=1, keepdims=True))
+    return RayMap(unique_ids, sums / np.linalg.norm(sums, axis=1, keepdims=True), n_keyframes)
 
 
 def interpolate_camera(
     frames: np.ndarray, at: np.ndarray, R: np.ndarray, focal_px: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rotations and focal lengths in `frames` from those in the frames `at`; held beyond the ends."""
-    focals = np.exp(np.interp(frames, at, np.log(focal_px)))
+    focals = focal_px[0] * np.exp(np.interp(frames, at, np.log(focal_px / focal_px[0])))
     if len(at) == 1:
         return np.tile(R, (len(frames), 1, 1)), focals
     return Slerp(at, Rotation.from_matrix(R))(np.clip(frames, at[0], at[-1])).as_matrix(), focals

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import breadth_first_order, connected_components, minimum_spanning_tree
 
-from nlf_pipeline.cameras.focal_observability import fit_pair_rotations, guess_focal, is_clearly_worse, weigh_focal
+from nlf_pipeline.cameras.focal_observability import fit_pairs, guess_focal, is_clearly_worse, weigh_focal
 from nlf_pipeline.cameras.point_tracks import PointTracks
 from nlf_pipeline.cameras.rotation_adjustment import Adjusted, FocalFreedom, adjust
 from nlf_pipeline.cameras.rotation_frames import TurningFrames, solve_frames
@@ -75,11 +75,12 @@ def _graph(pairs: KeyframePairs) -> coo_matrix:
 
 def _solve_lens(pairs: KeyframePairs, lens: Lens, width_px: int) -> Adjusted:
     """The simplest lens that explains the pairs: constant or zooming, without or with distortion."""
-    focal_px = lens.focal_px if lens.is_known else guess_focal(pairs, lens.k1, width_px)
+    focal_px = lens.focal_px if lens.is_known else guess_focal(pairs, lens.k1, width_px, zooms=False)
     freedom = "fixed" if lens.is_known else "shared"
-    plain = adjust(pairs, _chain(pairs, focal_px, lens.k1), freedom)
+    plain = adjust(pairs, _chain(pairs, focal_px, lens.k1, zooms=False), freedom)
     constant = _with_distortion(pairs, plain, freedom)
-    zooming = adjust(pairs, plain.camera, "zoom")
+    focal_px = guess_focal(pairs, lens.k1, width_px, zooms=True)
+    zooming = adjust(pairs, _chain(pairs, focal_px, lens.k1, zooms=True), "zoom")
     focals = zooming.camera.focal_px
     if zooming.rms_px < _ZOOM_RMS * constant.rms_px and focals.max() > _ZOOM_SPAN * focals.min():
         return _with_distortion(pairs, zooming, "zoom")
@@ -95,19 +96,21 @@ def _with_distortion(pairs: KeyframePairs, plain: Adjusted, freedom: FocalFreedo
     return bent if is_better and is_known else plain
 
 
-def _chain(pairs: KeyframePairs, focal_px: float, k1: float) -> TurningCamera:
-    """Rotations multiplied along the shortest links."""
+def _chain(pairs: KeyframePairs, focal_px: float, k1: float, *, zooms: bool) -> TurningCamera:
+    """Rotations, and changes of focal length if the lens `zooms`, multiplied along the shortest links."""
     size = len(pairs.frames)
-    focals = np.full(len(pairs), focal_px)
-    R_pair, _ = fit_pair_rotations(pairs, focals, focals, k1)
+    same = np.full(len(pairs), focal_px)
+    fit = fit_pairs(pairs, same, same, k1, zooms=zooms)
     pair_of = {(a, b): k for k, (a, b) in enumerate(zip(pairs.first, pairs.second, strict=True))}
     order, parents = breadth_first_order(minimum_spanning_tree(_graph(pairs)), 0, directed=False)
-    R = np.tile(np.eye(3), (size, 1, 1))
+    R, focals = np.tile(np.eye(3), (size, 1, 1)), np.full(size, focal_px)
     for node in order[1:]:
         parent = parents[node]
-        link = R_pair[pair_of[parent, node]] if parent < node else R_pair[pair_of[node, parent]].T
-        R[node] = link @ R[parent]
-    return TurningCamera(R, np.full(size, focal_px), k1)
+        link = pair_of[min(parent, node), max(parent, node)]
+        R_link, ratio = fit.R_second_first[link], fit.focal_second_px[link] / focal_px
+        R[node] = (R_link if parent < node else R_link.T) @ R[parent]
+        focals[node] = focals[parent] * (ratio if parent < node else 1 / ratio)
+    return TurningCamera(R, focals, k1)
 
 
 def _settle_focal(
@@ -130,7 +133,9 @@ def _settle_focal(
 def _with_focal(pairs: KeyframePairs, camera: TurningCamera, lens: Lens) -> Adjusted:
     """The camera with the lens's focal length in the first keyframe; a zooming one keeps its ratios."""
     k1 = camera.k1 if lens.is_known else lens.k1
-    start = replace(_chain(pairs, lens.focal_px, k1), focal_px=camera.focal_px * (lens.focal_px / camera.focal_px[0]))
+    start = replace(
+        _chain(pairs, lens.focal_px, k1, zooms=False), focal_px=camera.focal_px * (lens.focal_px / camera.focal_px[0])
+    )
     return adjust(pairs, start, "fixed")
 
 
