@@ -10,7 +10,7 @@ from nlf_pipeline.artefacts import Bodies, Cameras, Floor, Ground
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.evaluate import evaluate
-from nlf_pipeline.evaluation.identities import enough_visible
+from nlf_pipeline.evaluation.identities import enough_visible, identity_measurements
 from nlf_pipeline.evaluation.measurement import Measurement, format_table
 from nlf_pipeline.geometry import invert_rigid, look_at, pinhole_matrix, rigid, transform_points
 from nlf_pipeline.masks import MaskTracks
@@ -192,6 +192,18 @@ def test_a_person_who_shows_less_than_a_quarter_is_not_asked_for():
     image[:, :2] = 1
     tracks = MaskTracks((40, 40), 25.0, 5, (1,), ((*masks[:3], RLEMask.from_array(image), masks[0]),))
     np.testing.assert_array_equal(enough_visible(tracks), [[True, True, True, False, True]])
+
+
+def test_a_track_on_somebody_nobody_asks_for_is_neither_right_nor_wrong():
+    overlap = np.zeros((4, 2, 2))
+    overlap[:, 0, 0] = overlap[:, 1, 1] = [0.9, 0.9, 0.9, 0.6]
+    asked, shown = np.array([[True] * 4, [True, True, False, False]]), np.ones((2, 4), bool)
+    scores = {m.name: m.value for m in identity_measurements(overlap, asked, shown)}
+    assert scores == {"identity switches": 0, "detection recall": 1, "IDF1": 1}
+    overlap[2, 1, 1] = 0.0  # a track on nobody is wrong
+    assert {m.name: m.value for m in identity_measurements(overlap, asked, shown)}["IDF1"] == pytest.approx(12 / 13)
+    nobody = identity_measurements(np.zeros((4, 0, 2)), np.zeros((0, 4), bool), shown)
+    assert [m.value for m in nobody] == [0, 1, 0]
 
 
 def test_too_few_frames_leave_figures_unmeasured(tmp_path: Path, body_dir: Path):

@@ -38,9 +38,18 @@ def assign_rows(overlap: np.ndarray) -> list[tuple[int, int]]:
     return [(int(k), int(row)) for k, row in zip(*linear_sum_assignment(-total), strict=True) if total[k, row] > 0]
 
 
-def identity_measurements(overlap: np.ndarray, present: np.ndarray, shown: np.ndarray) -> list[Measurement]:
-    """Identity switches, recall and IDF1; the arguments are those of `metrics.identity_scores`."""
-    scores = metrics.identity_scores(overlap, present[:, : len(overlap)], shown[:, : len(overlap)])
+def identity_measurements(overlap: np.ndarray, asked: np.ndarray, shown: np.ndarray) -> list[Measurement]:
+    """Identity switches, recall and IDF1. Frames in which nobody asks for a person count neither for nor against.
+
+    Args:
+        overlap: (frames, people, tracks) of `mask_overlap`.
+        asked: (people, frames) bool: the person has to be found.
+        shown: (tracks, frames) bool: the track is there.
+    """
+    asked, shown = asked[:, : len(overlap)], shown[:, : len(overlap)]
+    counted = np.where(asked.T[..., None], overlap, 0.0)
+    on_others = overlap.max(1, initial=0.0) > counted.max(1, initial=0.0)
+    scores = metrics.identity_scores(counted, asked, shown & ~on_others.T)
     return [
         Measurement("identity switches", scores.switches, "", "<= 0"),
         Measurement("detection recall", scores.recall, "", ">= 0.98"),
