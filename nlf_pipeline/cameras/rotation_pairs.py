@@ -83,14 +83,14 @@ def gather_pairs(tracks: PointTracks, keyframes: np.ndarray, seed: int, *, plana
         for b in (a + gap for gap in _GAPS if a + gap < len(keyframes)):
             _, x_a, x_b = tracks.shared(keyframes[a], keyframes[b])
             if len(x_a) >= _MIN_POINTS and planar_only:
-                agreeing = _homography_inliers(x_a, x_b)
+                agreeing = find_homography_inliers(x_a, x_b)
                 x_a, x_b = x_a[agreeing], x_b[agreeing]
             if len(x_a) >= _MIN_POINTS:
                 found.append((a, b, x_a - centre, x_b - centre))
     rng = np.random.default_rng(seed)
     n_kept = np.clip(_MAX_ROWS // max(len(found), 1), *_POINTS_PER_PAIR)
     drawn = [(a, b, rng.permutation(len(x_a))[:n_kept], x_a, x_b) for a, b, x_a, x_b in found]
-    return _padded(keyframes, [(a, b, x_a[kept], x_b[kept]) for a, b, kept, x_a, x_b in drawn])
+    return pad_pairs(keyframes, [(a, b, x_a[kept], x_b[kept]) for a, b, kept, x_a, x_b in drawn])
 
 
 def neighbour_pairs(tracks: PointTracks) -> KeyframePairs:
@@ -98,7 +98,7 @@ def neighbour_pairs(tracks: PointTracks) -> KeyframePairs:
     centre = principal_point_px(tracks)
     steps = ((frame, frame + 1, *tracks.shared(frame, frame + 1)[1:]) for frame in range(tracks.n_frames - 1))
     found = [(a, b, x_a - centre, x_b - centre) for a, b, x_a, x_b in steps if len(x_a) >= _MIN_POINTS]
-    return _padded(np.arange(tracks.n_frames), found)
+    return pad_pairs(np.arange(tracks.n_frames), found)
 
 
 def join_pairs(one: KeyframePairs, other: KeyframePairs) -> KeyframePairs:
@@ -110,10 +110,11 @@ def join_pairs(one: KeyframePairs, other: KeyframePairs) -> KeyframePairs:
             pairs.first, pairs.second, pairs.offsets_first_px, pairs.offsets_second_px, pairs.valid, strict=True
         )
     ]
-    return _padded(one.frames, parts)
+    return pad_pairs(one.frames, parts)
 
 
-def _padded(keyframes: np.ndarray, found: list[tuple[int, int, np.ndarray, np.ndarray]]) -> KeyframePairs:
+def pad_pairs(keyframes: np.ndarray, found: list[tuple[int, int, np.ndarray, np.ndarray]]) -> KeyframePairs:
+    """Put together pairs: first and second keyframe, offsets (points, 2) in the first and the second picture."""
     most = max((len(x_a) for _, _, x_a, _ in found), default=0)
     x_first, x_second = np.zeros((2, len(found), most, 2))
     valid = np.zeros((len(found), most), dtype=bool)
@@ -123,6 +124,7 @@ def _padded(keyframes: np.ndarray, found: list[tuple[int, int, np.ndarray, np.nd
     return KeyframePairs(np.asarray(keyframes), first, second, x_first, x_second, valid)
 
 
-def _homography_inliers(x_a: np.ndarray, x_b: np.ndarray) -> np.ndarray:
+def find_homography_inliers(x_a: np.ndarray, x_b: np.ndarray) -> np.ndarray:
+    """(points,) bool: agree with the homography that most of the (points, 2) pixels agree with (MAGSAC)."""
     H, inliers = cv2.findHomography(x_a, x_b, cv2.USAC_MAGSAC, _HOMOGRAPHY_PX, maxIters=1000, confidence=0.999)
     return np.zeros(len(x_a), dtype=bool) if H is None else inliers.ravel() > 0

@@ -1,5 +1,6 @@
 """A camera that turns, and perhaps zooms, without moving: its rotation, focal length and distortion from points."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from nlf_pipeline.cameras.focal_observability import fit_pairs, guess_focal, is_
 from nlf_pipeline.cameras.point_tracks import PointTracks
 from nlf_pipeline.cameras.rotation_adjustment import Adjusted, FocalFreedom, adjust
 from nlf_pipeline.cameras.rotation_frames import TurningFrames, solve_frames
+from nlf_pipeline.cameras.rotation_loops import close_loops
 from nlf_pipeline.cameras.rotation_pairs import KeyframePairs, gather_pairs, spread_keyframes
 from nlf_pipeline.cameras.rotation_residuals import TurningCamera
 from nlf_pipeline.cameras.window_motion import Lens, WindowMotion
@@ -30,7 +32,9 @@ class TooFewPointsError(Exception):
     """The pictures share too few points to solve for the camera. A caller should fall back to a simpler camera."""
 
 
-def solve_rotation(tracks: PointTracks, lens: Lens, seed: int = 0) -> WindowMotion:
+def solve_rotation(
+    tracks: PointTracks, lens: Lens, seed: int = 0, pictures: Mapping[int, np.ndarray] | None = None
+) -> WindowMotion:
     """Solve for a camera that turns and perhaps zooms about a fixed centre.
 
     A known focal length stays as it is; if the camera zooms nevertheless, it counts for the first keyframe, and the
@@ -41,6 +45,9 @@ def solve_rotation(tracks: PointTracks, lens: Lens, seed: int = 0) -> WindowMoti
         tracks: points of the background.
         lens: what is known about the lens.
         seed: of the draw of points.
+        pictures: grey working pictures (height, width) uint8 of the keyframes that `spread_keyframes` chooses, by
+            frame. With them, places seen again later are recognised, which stops drift; a full turn closed in this
+            way tells the focal length better than anything else.
 
     Returns:
         Motion of class rotation or rotation_zoom, without translation and points. Frames that share too few
@@ -54,6 +61,10 @@ def solve_rotation(tracks: PointTracks, lens: Lens, seed: int = 0) -> WindowMoti
         raise TooFewPointsError(f"no two of {tracks.n_frames} frames share enough points.")
     pairs = _largest_component(pairs)
     solution = _solve_lens(pairs, lens, tracks.size_px[0])
+    if pictures is not None:
+        pairs, solution = close_loops(
+            pairs, solution, pictures, _freedom(solution, lens), k1=solution.camera.k1 != lens.k1
+        )
     camera, is_observable = _settle_focal(pairs, solution, lens, tracks.size_px)
     return _window_motion(solve_frames(tracks, pairs.frames, camera), camera.k1, is_observable)
 
@@ -85,6 +96,12 @@ def _solve_lens(pairs: KeyframePairs, lens: Lens, width_px: int) -> Adjusted:
     if zooming.rms_px < _ZOOM_RMS * constant.rms_px and focals.max() > _ZOOM_SPAN * focals.min():
         return _with_distortion(pairs, zooming, "zoom")
     return constant
+
+
+def _freedom(solution: Adjusted, lens: Lens) -> FocalFreedom:
+    if np.ptp(solution.camera.focal_px) > 0:
+        return "zoom"
+    return "fixed" if lens.is_known else "shared"
 
 
 def _with_distortion(pairs: KeyframePairs, plain: Adjusted, freedom: FocalFreedom) -> Adjusted:
