@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from camera_clips.specs import CLIPS
 
-from nlf_pipeline.artefacts import CameraPath, CameraReport, Cameras, CameraSegment, Intrinsics, VideoFacts
+from nlf_pipeline.artefacts import CameraPath, CameraReport, Cameras, CameraWindow, Intrinsics, VideoFacts
 from nlf_pipeline.camera_metrics import aligned_rotation_errors, focal_error, path_length, trajectory_error
 
 if TYPE_CHECKING:
@@ -76,18 +76,18 @@ def rows(name: str, clip: Path, out: Path, cost: "Cost") -> list[str]:
         return [_row([name, words, "none", *["-"] * 7, _short(cost.complaint), *spent])]
     K = Intrinsics.load(out / "intrinsics.json").K_frames(facts.n_frames)
     path, report = CameraPath.load(out / "camera_path.npz"), CameraReport.load(out / "camera_report.json")
-    noted = [note for segment in report.segments for note in segment.notes]
+    noted = [note for window in report.windows for note in window.notes]
     warnings = [warning for warning in dict.fromkeys(cost.warnings) if not any(note in warning for note in noted)]
     table = []
     for k, (shot, spec) in enumerate(zip(facts.shots(), CLIPS[name].shots, strict=True)):
         label = name if len(facts.shots()) == 1 else f"{name}, shot {k + 1}"
-        segments = [s for s in report.segments if s.start < shot.stop and s.stop > shot.start]
-        cells = [label, spec.truth, _classes(segments), _focal(K[shot], truth.K[shot], segments)]
+        windows = [s for s in report.windows if s.start < shot.stop and s.stop > shot.start]
+        cells = [label, spec.truth, _classes(windows), _focal(K[shot], truth.K[shot], windows)]
         cells += _errors(path, truth.T_world_cam, shot)
         cells += [
-            f"{100 * _coverage(segments):.0f}",
+            f"{100 * _coverage(windows):.0f}",
             f"{path.confidence[shot].mean():.2f}",
-            _remarks(segments, warnings),
+            _remarks(windows, warnings),
         ]
         table.append(_row([*cells, *(spent if k == 0 else ("", ""))]))
     return table
@@ -97,13 +97,13 @@ def _row(cells: list[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "/").replace("\n", " ") for cell in cells) + " |"
 
 
-def _classes(segments: list[CameraSegment]) -> str:
-    classes = [segment.motion_class for segment in segments]
+def _classes(windows: list[CameraWindow]) -> str:
+    classes = [window.motion_class for window in windows]
     return ", ".join(f"{c} x{classes.count(c)}" if classes.count(c) > 1 else c for c in dict.fromkeys(classes))
 
 
-def _focal(K: np.ndarray, K_true: np.ndarray, segments: list[CameraSegment]) -> str:
-    sources = ", ".join(dict.fromkeys(segment.focal_source for segment in segments))
+def _focal(K: np.ndarray, K_true: np.ndarray, windows: list[CameraWindow]) -> str:
+    sources = ", ".join(dict.fromkeys(window.focal_source for window in windows))
     return f"{100 * focal_error(K[:, 0, 0], K_true[:, 0, 0]):+.2f} ({sources})"
 
 
@@ -116,15 +116,15 @@ def _errors(path: CameraPath, T_true: np.ndarray, shot: slice) -> list[str]:
     return [f"{score.ate_m:.4f}", f"{100 * score.ate_m / score.path_m:.3f}", f"{score.largest_m:.3f}", turned]
 
 
-def _coverage(segments: list[CameraSegment]) -> float:
+def _coverage(windows: list[CameraWindow]) -> float:
     """Share of frames that were tracked."""
-    lengths = np.array([segment.stop - segment.start for segment in segments], dtype=np.float64)
-    return float((lengths * [segment.coverage for segment in segments]).sum() / lengths.sum())
+    lengths = np.array([window.stop - window.start for window in windows], dtype=np.float64)
+    return float((lengths * [window.coverage for window in windows]).sum() / lengths.sum())
 
 
-def _remarks(segments: list[CameraSegment], warnings: list[str]) -> str:
-    gates = dict.fromkeys(gate.name for segment in segments for gate in segment.gates if not gate.passed)
-    notes = dict.fromkeys(note for segment in segments for note in segment.notes)
+def _remarks(windows: list[CameraWindow], warnings: list[str]) -> str:
+    gates = dict.fromkeys(gate.name for window in windows for gate in window.gates if not gate.passed)
+    notes = dict.fromkeys(note for window in windows for note in window.notes)
     parts = [", ".join(gates), *(_short(note) for note in (*notes, *warnings))]
     return "; ".join(part for part in parts if part) or "-"
 

@@ -114,8 +114,8 @@ class Gate:
 
 
 @dataclass(frozen=True)
-class CameraSegment:
-    """How the camera of some frames was found, and what speaks for it. Pixels are those of a longer side of 640."""
+class CameraWindow:
+    """How the camera was found in frames solved together, a shot or a part of one. Pixels: at a longer side of 640."""
 
     start: int
     stop: int
@@ -139,14 +139,15 @@ class CameraSegment:
 class CameraReport(JsonArtefact):
     """camera_report.json: the evidence behind intrinsics.json and camera_path.npz."""
 
-    segments: list[CameraSegment]
-    """In order; row s is segment s of the path."""
+    windows: list[CameraWindow]
+    """In order; together they cover the clip."""
 
     @property
     def motion_class(self) -> MotionClass:
-        """The most general of all segments."""
-        order: tuple[MotionClass, ...] = ("static", "rotation", "rotation_zoom", "general")
-        return max((segment.motion_class for segment in self.segments), key=order.index, default="static")
+        """The most general of all windows."""
+        found = {window.motion_class for window in self.windows}
+        order: list[MotionClass] = ["general", "rotation_zoom", "rotation"]
+        return next((motion for motion in order if motion in found), "static")
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,12 @@ def check_readable(path: Path, expected: str) -> None:
         raise UserError(f"{path}: cannot be read (permission denied). Make the file readable: chmod a+r {path}")
 
 
+def check_exists(path: Path, expected: str) -> None:
+    """Refuse a path at which there is neither a file nor a folder, saying what was expected there."""
+    if not path.exists():
+        raise UserError(f"{path}: not found, expected {expected}.")
+
+
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside `path`; rename it to `path` on success, delete it on failure.

@@ -53,10 +53,10 @@ def track_camera(
     log.info("focal length %.0f px (%s)", guess.focal_px[0], guess.focal_source)
     tracker = make_camera_tracker(camera, camera_file, seed)
     tracked = tracker.track(read_frames(video), facts, MaskTracks.load(people_mask), guess)
-    for segment in tracked.report.segments:
-        log.info("frames %d-%d: %s camera", segment.start, segment.stop - 1, segment.motion_class)
-        for note in segment.notes:
-            log.warning("frames %d-%d: %s", segment.start, segment.stop - 1, note)
+    for window in tracked.report.windows:
+        log.info("frames %d-%d: %s camera", window.start, window.stop - 1, window.motion_class)
+        for note in window.notes:
+            log.warning("frames %d-%d: %s", window.start, window.stop - 1, note)
     tracked.intrinsics.save(out_intrinsics)
     tracked.path.save(out_path)
     tracked.report.save(out_report)

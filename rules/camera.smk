@@ -6,6 +6,7 @@ rule track_camera:
         video="results/{video}/clip.mp4",
         facts="results/{video}/video.json",
         people_mask="results/{video}/people_mask.json",
+        camera_file=config["camera_file"] or [],
     output:
         intrinsics="results/{video}/intrinsics.json",
         path="results/{video}/camera_path.npz",

@@ -6,7 +6,7 @@ import time
 import yaml
 
 from nlf_pipeline.errors import UserError
-from nlf_pipeline.files import check_readable
+from nlf_pipeline.files import check_exists, check_readable
 from nlf_pipeline.workflow.run_lock import check_writable, hold_locks
 from nlf_pipeline.workflow.run_summary import failure_summary, run_summary
 from nlf_pipeline.workflow.settings import (
@@ -49,6 +49,8 @@ with open(Path(workflow.basedir) / "config.schema.yaml") as schema_file:
         )
     )
 
+if config["camera_file"]:
+    or_stop(check_exists, Path(config["camera_file"]), "a camera of your own (camera_file, see docs/cameras.md)")
 for folder in [LOGS, BENCHMARKS, *(RESULTS / video for video in config["video_id"])]:
     or_stop(check_writable, folder)
 LOCAL_VIDEOS = or_stop(local_videos, VIDEOS_IN)

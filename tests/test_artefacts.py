@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nlf_pipeline.artefacts import CameraPath, CameraReport, CameraSegment, Floor, Gate, Ground, Intrinsics, VideoFacts
+from nlf_pipeline.artefacts import CameraPath, CameraReport, CameraWindow, Floor, Gate, Ground, Intrinsics, VideoFacts
 from nlf_pipeline.errors import ArtefactError
 from nlf_pipeline.files import atomic_path
 
@@ -54,8 +54,8 @@ def test_zoom_multiplies_the_focal_length_frame_by_frame():
 
 def test_nested_reports_come_back_as_they_were(tmp_path: Path):
     gate = Gate("focal length", 1.1, 2.0, True)
-    segment = CameraSegment(0, 9, "general", "calibrated", 80.0, 12.5, None, 1.0, [gate], ["a note"])
-    report = CameraReport([segment])
+    window = CameraWindow(0, 9, "general", "calibrated", 80.0, 12.5, None, 1.0, [gate], ["a note"])
+    report = CameraReport([window])
     report.save(tmp_path / "camera_report.json")
     assert CameraReport.load(tmp_path / "camera_report.json") == report
     assert report.motion_class == "general" and CameraReport([]).motion_class == "static"

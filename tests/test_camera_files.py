@@ -173,7 +173,7 @@ WRITERS = [write_colmap, write_colmap_text, write_nerfstudio, write_tum, write_n
 
 
 def notes_of(tracked):
-    return " ".join(note for segment in tracked.report.segments for note in segment.notes)
+    return " ".join(note for window in tracked.report.windows for note in window.notes)
 
 
 @pytest.mark.parametrize("write", WRITERS)
@@ -187,9 +187,9 @@ def test_every_format_gives_the_same_camera_back(tmp_path, truth, track, write):
     np.testing.assert_allclose(lens.principal_point_px, CENTRE_PX, atol=1e-6)
     np.testing.assert_allclose(lens.distortion, DISTORTION, atol=1e-9)
     assert lens.size_px == SIZE_PX and lens.zoom == [] and lens.focal_source == "user"
-    (segment,) = tracked.report.segments
-    assert (segment.start, segment.stop) == (0, N) and segment.coverage == 1 and segment.gates == []
-    assert segment.motion_class == "general" and segment.focal_source == "user"
+    (window,) = tracked.report.windows
+    assert (window.start, window.stop) == (0, N) and window.coverage == 1 and window.gates == []
+    assert window.motion_class == "general" and window.focal_source == "user"
 
 
 @pytest.mark.parametrize("write", WRITERS)
@@ -265,7 +265,7 @@ def test_gaps_are_bridged_and_told(tmp_path, truth, track, write):
     tracked = track(write(tmp_path, truth, frames=[f for f in range(N) if f not in missing]))
     path, expected = tracked.path, truth.first_is_identity()
     assert np.flatnonzero(path.confidence == 0).tolist() == missing
-    assert tracked.report.segments[0].coverage == 1 - len(missing) / N
+    assert tracked.report.windows[0].coverage == 1 - len(missing) / N
     assert "7-9, 20" in notes_of(tracked)
     np.testing.assert_allclose(np.delete(path.T_scene_cam, missing, 0), np.delete(expected, missing, 0), atol=1e-6)
     middle = (expected[6, :3, 3] + expected[10, :3, 3]) / 2
@@ -294,7 +294,7 @@ def test_each_shot_has_its_own_first_camera(tmp_path, truth, track, write):
     np.testing.assert_allclose(path.T_scene_cam[cut + 1 :], truth.first_is_identity(cut + 1)[cut + 1 :], atol=1e-6)
     np.testing.assert_allclose(path.T_scene_cam[cut - 1], path.T_scene_cam[cut - 3], atol=1e-12)  # not across the cut
     np.testing.assert_array_equal(path.T_scene_cam[cut], np.eye(4))
-    assert [(s.start, s.stop) for s in tracked.report.segments] == [(0, cut), (cut, N)]
+    assert [(s.start, s.stop) for s in tracked.report.windows] == [(0, cut), (cut, N)]
 
 
 def test_points_go_to_the_shot_that_sees_them(tmp_path, truth, track):
@@ -422,7 +422,7 @@ def test_camera_path_comes_back_with_its_segments_confidence_points_and_lens(tmp
         np.testing.assert_allclose(getattr(tracked.path, name), getattr(path, name), atol=1e-9)
     np.testing.assert_allclose(tracked.intrinsics.K_frames(N), lens.K_frames(N), atol=1e-9)
     assert tracked.intrinsics.focal_source == "assumed"
-    assert [(s.start, s.stop) for s in tracked.report.segments] == [(0, cut), (cut, split), (split, N)]
+    assert [(s.start, s.stop) for s in tracked.report.windows] == [(0, cut), (cut, split), (split, N)]
 
 
 def test_plain_npz_of_ones_own(tmp_path, truth, track):
@@ -457,7 +457,8 @@ def test_pictures_that_move_as_the_file_says_raise_no_doubt(tmp_path, track):
     R = Rotation.from_rotvec(0.4 * np.arange(N)[:, None] / FOCAL_PX[0] * [0, 1, 0]).as_matrix()
     tracked = track(write_npz(tmp_path, Truth(rigid(R, np.zeros(3)))), clip=clip)
     assert notes_of(tracked) == "" and tracked.report.motion_class == "rotation"
-    assert tracked.report.segments[0].displacement_px == pytest.approx(0.4 * (N - 1), abs=1)
+    widened = 640 / SIZE_PX[0]
+    assert tracked.report.windows[0].displacement_px == pytest.approx(0.4 * (N - 1) * widened, abs=1 * widened)
 
 
 # Files that do not fit
@@ -488,11 +489,11 @@ def test_folder_without_camera_names_the_models_below(tmp_path, track, truth):
 
 
 def test_model_may_be_given_by_one_of_its_files(tmp_path, track, truth):
-    assert track(write_colmap(tmp_path, truth) / "images.bin").report.segments[0].coverage == 1
+    assert track(write_colmap(tmp_path, truth) / "images.bin").report.windows[0].coverage == 1
 
 
 def test_folder_of_nerfstudio_is_as_good_as_its_file(tmp_path, track, truth):
-    assert track(write_nerfstudio(tmp_path, truth).parent).report.segments[0].coverage == 1
+    assert track(write_nerfstudio(tmp_path, truth).parent).report.windows[0].coverage == 1
 
 
 @pytest.mark.parametrize("write", WRITERS)

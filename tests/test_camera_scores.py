@@ -8,7 +8,7 @@ from camera_scores import HEADER, position_score, rows, true_fov_deg
 from camera_tracking import Cost, chosen, track
 from scipy.spatial.transform import Rotation
 
-from nlf_pipeline.artefacts import CameraPath, CameraReport, Cameras, CameraSegment, Gate, Intrinsics
+from nlf_pipeline.artefacts import CameraPath, CameraReport, Cameras, CameraWindow, Gate, Intrinsics
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.geometry import invert_rigid, rigid
 
@@ -64,8 +64,8 @@ def test_a_perfect_result_scores_nothing_and_a_failed_gate_is_named(clip: Path, 
     as_found(truth.T_world_cam, [7.0], n).save(tmp_path / "camera_path.npz")
     Intrinsics((640, 360), (f, f), (319.5, 179.5), [], "calibrated").save(tmp_path / "intrinsics.json")
     gate = Gate("two seeds agree", 0.2, 0.05, passed=False)
-    segment = CameraSegment(0, n, "general", "calibrated", 9.0, 8.0, 0.3, 0.75, [gate], ["beware | of this"])
-    CameraReport([segment]).save(tmp_path / "camera_report.json")
+    window = CameraWindow(0, n, "general", "calibrated", 9.0, 8.0, 0.3, 0.75, [gate], ["beware | of this"])
+    CameraReport([window]).save(tmp_path / "camera_report.json")
     (row,) = rows("short", clip, tmp_path, Cost(0.8, 1.6, 123.4, warnings=["frames 0-7: beware | of this"]))
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert len(cells) == HEADER.splitlines()[0].count("|") - 1

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from nlf_pipeline.artefacts import Bodies, CameraReport, CameraSegment, Floor, Ground, Intrinsics, VideoFacts
+from nlf_pipeline.artefacts import Bodies, CameraReport, CameraWindow, Floor, Ground, Intrinsics, VideoFacts
 from nlf_pipeline.workflow.run_summary import failure_summary, run_summary
 
 
@@ -31,8 +31,8 @@ def write_results(folder, focal_source="user", ground_source="feet", notes=()):
     """One person in three frames, as far as the summary reads it."""
     VideoFacts(folder.name, 640, 360, 25.0, 3).save(folder / "video.json")
     Intrinsics((640, 360), (500.0, 500.0), (319.5, 179.5), [], focal_source).save(folder / "intrinsics.json")
-    segment = CameraSegment(0, 3, "static", focal_source, 0.1, None, None, 1.0, [], list(notes))
-    CameraReport([segment]).save(folder / "camera_report.json")
+    window = CameraWindow(0, 3, "static", focal_source, 0.1, None, None, 1.0, [], list(notes))
+    CameraReport([window]).save(folder / "camera_report.json")
     Ground([Floor((0.0, -1.0, 0.0), -1.6, ground_source, 1.0, 0.01, 10)]).save(folder / "ground.json")
     pose, place, shown = np.zeros((1, 3, 24, 3)), np.zeros((1, 3, 3)), np.ones((1, 3), bool)
     contacts = np.zeros((1, 3, 2), bool)

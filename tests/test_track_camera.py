@@ -81,7 +81,7 @@ def test_tripod_is_sure_though_a_person_fills_much_of_the_picture(tmp_path, capl
     report, path = track(tmp_path, *scene(0))
     assert report.motion_class == "static"
     np.testing.assert_array_equal(path.T_scene_cam, np.tile(np.eye(4), (N_FRAMES, 1, 1)))
-    assert report.segments[0].displacement_px < 0.3
+    assert report.windows[0].displacement_px < 0.3
     assert np.all(path.confidence > 0.99)
     assert "seems to move" not in caplog.text
 
@@ -90,12 +90,12 @@ def test_without_the_mask_the_person_would_count_as_background(tmp_path):
     frames, masks = scene(0)
     bare, _ = track(tmp_path, frames, (None,) * len(masks))
     masked, _ = track(tmp_path, frames, masks)
-    assert bare.segments[0].displacement_px > masked.segments[0].displacement_px
+    assert bare.windows[0].displacement_px > masked.windows[0].displacement_px
 
 
 def test_moving_camera_is_measured_and_warned_about(tmp_path, caplog):
     report, path = track(tmp_path, *scene(1.0))
-    assert report.segments[0].displacement_px == pytest.approx(2 * (N_FRAMES - 1), abs=2)  # at a longer side of 640
+    assert report.windows[0].displacement_px == pytest.approx(2 * (N_FRAMES - 1), abs=2)  # at a longer side of 640
     assert path.confidence[0] > 0.9 and path.confidence[-1] < 0.1
     assert np.all((path.confidence >= 0) & (path.confidence <= 1))
     assert "seems to move" in caplog.text
@@ -107,13 +107,13 @@ def test_cut_is_no_motion(tmp_path):
     flipped = tuple(RLEMask.from_array(np.ascontiguousarray(mask.to_array()[:, ::-1])) for mask in masks)
     report, path = track(tmp_path, frames + other, masks + flipped)
     assert VideoFacts.load(tmp_path / "video.json").cuts == [N_FRAMES]
-    assert [segment.start for segment in report.segments] == [0, N_FRAMES]
-    assert all(segment.displacement_px < 0.3 for segment in report.segments)
+    assert [window.start for window in report.windows] == [0, N_FRAMES]
+    assert all(window.displacement_px < 0.3 for window in report.windows)
     assert path.segment.tolist() == [0] * N_FRAMES + [1] * N_FRAMES
 
 
 def test_empty_room_without_texture_is_neither_sure_nor_an_error(tmp_path):
     frames = [np.full((SIZE_PX[1], SIZE_PX[0], 3), 120, np.uint8)] * 10
     report, path = track(tmp_path, frames, (None,) * 10)
-    assert report.segments[0].displacement_px == 0
+    assert report.windows[0].displacement_px == 0
     assert 0 < path.confidence[-1] < 1

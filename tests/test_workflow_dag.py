@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from nlf_pipeline.artefact_files import write_json
-from nlf_pipeline.artefacts import Bodies, CameraReport, CameraSegment, Floor, Ground, Intrinsics, VideoFacts
+from nlf_pipeline.artefacts import Bodies, CameraReport, CameraWindow, Floor, Ground, Intrinsics, VideoFacts
 from nlf_pipeline.cli import STAGES, load_stage
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -40,7 +40,7 @@ if pathlib.Path("wait_at").exists() and pathlib.Path("wait_at").read_text() == s
     pathlib.Path("waiting").touch()
     time.sleep(60)
 outputs = [options[key] for key in ("--out", "--facts-out", "--bystanders-out", "--out-intrinsics", "--out-path",
-                                    "--bodies-out", "--cameras-out") if key in options]
+                                    "--out-report", "--bodies-out", "--cameras-out") if key in options]
 if stage == "build-body":
     names = {body_files}
     outputs = [options["--out"] + "/" + name for name in names]
@@ -76,8 +76,8 @@ def write_templates(folder):
         foot_contacts=np.zeros((0, 3, 2), bool),
     ).save(folder / "bodies.npz")
     Intrinsics((64, 48), (55.0, 55.0), (31.5, 23.5), [], "assumed").save(folder / "intrinsics.json")
-    segment = CameraSegment(0, 3, "static", "assumed", 12.5, None, None, 1.0, [], ["a doubt"])
-    CameraReport([segment]).save(folder / "camera_report.json")
+    window = CameraWindow(0, 3, "static", "assumed", 12.5, None, None, 1.0, [], ["a doubt"])
+    CameraReport([window]).save(folder / "camera_report.json")
     Ground([Floor((0.0, -1.0, 0.0), -1.6, "camera", 0.0, 0.0, 0)]).save(folder / "ground.json")
     row = {"name": "PA-MPJPE", "value": 50.0, "unit": "mm", "target": "<= 65", "reached": True}
     write_json({"format_version": 1, "measurements": [row]}, folder / "evaluation.json")

@@ -6,7 +6,7 @@ import framepump
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from nlf_pipeline.artefacts import CameraPath, CameraReport, CameraSegment, Intrinsics, MotionClass, VideoFacts
+from nlf_pipeline.artefacts import CameraPath, CameraReport, CameraWindow, Intrinsics, MotionClass, VideoFacts
 from nlf_pipeline.cameras import TrackedCamera
 from nlf_pipeline.cameras.background_motion import BackgroundMotion, measure_background_motion
 from nlf_pipeline.cameras.file_lens import one_lens, scale_lens
@@ -105,13 +105,13 @@ def read_camera(path: Path, facts: VideoFacts) -> FileCamera:
 
 def _segment(
     filled: FilledPath, number: int, intrinsics: Intrinsics, motion: BackgroundMotion, notes: list[str]
-) -> CameraSegment:
+) -> CameraWindow:
     frames = np.flatnonzero(filled.path.segment == number)
     start, stop = int(frames[0]), int(frames[-1]) + 1
     motion_class = _motion_class(filled.path, intrinsics, slice(start, stop))
     is_seen = (motion.frames >= start) & (motion.frames < stop) & np.isfinite(motion.median_px)
     displacements_px = motion.median_px[is_seen]
-    return CameraSegment(
+    return CameraWindow(
         start=start,
         stop=stop,
         motion_class=motion_class,

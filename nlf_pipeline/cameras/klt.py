@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import framepump
 import numpy as np
 
-from nlf_pipeline.artefacts import CameraPath, CameraReport, CameraSegment, FocalSource, Intrinsics, VideoFacts
+from nlf_pipeline.artefacts import CameraPath, CameraReport, CameraWindow, FocalSource, Intrinsics, VideoFacts
 from nlf_pipeline.cameras import TrackedCamera
 from nlf_pipeline.cameras.overlays import drop_overlays
 from nlf_pipeline.cameras.point_following import follow_points
@@ -152,7 +152,7 @@ def _confidence(shot: _Shot) -> np.ndarray:
     return confidence
 
 
-def _report_rows(shots: list[_Shot], guess: Intrinsics) -> list[CameraSegment]:
+def _report_rows(shots: list[_Shot], guess: Intrinsics) -> list[CameraWindow]:
     rows = []
     for shot in shots:
         stops = [window.start for window in shot.windows[1:]] + [shot.windows[-1].stop]
@@ -161,10 +161,10 @@ def _report_rows(shots: list[_Shot], guess: Intrinsics) -> list[CameraSegment]:
     return rows
 
 
-def _report_row(window: _Window, stop: int, source: FocalSource, guess: Intrinsics) -> CameraSegment:
+def _report_row(window: _Window, stop: int, source: FocalSource, guess: Intrinsics) -> CameraWindow:
     solved, to_640 = window.solved, _WORKING_SIDE_PX / max(window.size_px)
     residual_px = solved.motion.residual_px[solved.motion.tracked]
-    return CameraSegment(
+    return CameraWindow(
         start=window.start,
         stop=stop,
         motion_class=solved.motion.motion_class,

@@ -3,7 +3,7 @@
 import framepump
 import numpy as np
 
-from nlf_pipeline.artefacts import CameraPath, CameraReport, CameraSegment, Intrinsics, VideoFacts
+from nlf_pipeline.artefacts import CameraPath, CameraReport, CameraWindow, Intrinsics, VideoFacts
 from nlf_pipeline.cameras import TrackedCamera
 from nlf_pipeline.cameras.background_motion import BackgroundMotion, measure_background_motion
 from nlf_pipeline.masks import MaskTracks
@@ -32,11 +32,11 @@ class StaticCameraTracker:
             points=np.zeros((0, 3)),
             point_segment=np.zeros(0, dtype=int),
         )
-        report = CameraReport([_segment(motion, shot, intrinsics) for shot in shots])
+        report = CameraReport([_window(motion, shot, intrinsics) for shot in shots])
         return TrackedCamera(intrinsics, path, report)
 
 
-def _segment(motion: BackgroundMotion, shot: slice, intrinsics: Intrinsics) -> CameraSegment:
+def _window(motion: BackgroundMotion, shot: slice, intrinsics: Intrinsics) -> CameraWindow:
     inside = (motion.frames >= shot.start) & (motion.frames < shot.stop) & np.isfinite(motion.median_px)
     largest_px = float(motion.median_px[inside].max(initial=0.0))
     notes = []
@@ -45,7 +45,7 @@ def _segment(motion: BackgroundMotion, shot: slice, intrinsics: Intrinsics) -> C
             f"the camera seems to move (the background shifts by up to {largest_px:.1f} px at a longer side of 640), "
             "but it is treated as standing still: expect people to slide and drift"
         )
-    return CameraSegment(
+    return CameraWindow(
         start=shot.start,
         stop=shot.stop,
         motion_class="static",

@@ -62,10 +62,10 @@ def _camera_notes(folder: Path) -> Iterable[str]:
             f"the focal length ({intrinsics.focal_px[0]:.0f} px) is assumed, and distances scale with it; "
             "give the field of view where it is known: --config fov=DEGREES"
         )
-    segments = CameraReport.load(folder / "camera_report.json").segments
-    for segment in segments:
-        where = f"frames {segment.start}-{segment.stop - 1}: " if len(segments) > 1 else ""
-        yield from (where + note for note in segment.notes)
+    windows = CameraReport.load(folder / "camera_report.json").windows
+    for window in windows:
+        where = f"frames {window.start}-{window.stop - 1}: " if len(windows) > 1 else ""
+        yield from (where + note for note in window.notes)
 
 
 def _floor_notes(folder: Path) -> Iterable[str]:
