@@ -3,19 +3,17 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pycolmap
 from scipy.spatial.transform import Rotation
 
 from nlf_pipeline.artefacts import Gate
-from nlf_pipeline.cameras.keyframe_mapping import NoModel, map_keyframes, quiet
+from nlf_pipeline.cameras.keyframe_mapping import NoModel, map_keyframes, solve_zooming
 from nlf_pipeline.cameras.point_tracks import PointTracks
 from nlf_pipeline.cameras.triangulation import Sightings, distances_px, refine_points, triangulate
 from nlf_pipeline.cameras.view_graph import (
     make_camera,
-    match_points,
+    relative_rotations,
     select_keyframes,
     thin_keyframes,
-    two_view_options,
 )
 from nlf_pipeline.cameras.window_motion import Lens, WindowMotion
 from nlf_pipeline.geometry import invert_rigid
@@ -27,14 +25,14 @@ _MIN_AGREEMENT = 0.7
 _AGREEMENT_PX = 3.0
 _FEWEST_SIGHTINGS = 5
 _MIN_PARALLAX_DEG = 1.0
-_MAX_ROTATION_MEDIAN_DEG = 0.75
-_MAX_ROTATION_P90_DEG = 1.5
+_MAX_ROTATION_MEDIAN_DEG = 0.6
+_MAX_ROTATION_P90_DEG = 1.2
 _MAX_FOCAL_CHANGE = 0.05
-_MAX_ZOOM = 0.03
+_MAX_ZOOM = 1.1
 _MAX_PATH_CHANGE = 0.02
 _MAX_TURN_CHANGE_DEG = 1.0
 _PAIRS = 24
-_FEWEST_MATCHES = 30
+_PAIR_GAP = 2
 _AGAIN_KEYFRAMES = 15
 _AGAIN_SHARE = 2 / 3
 _AGAIN_FOCAL = 1.2
@@ -45,9 +43,9 @@ class SecondOpinion:
     """How another solution differs; infinitely where there is none."""
 
     focal_change: float
-    """Relative."""
-    zoom: float
-    """Relative change of the focal length over the window; 0 where it was not free."""
+    """Relative; 0 where the focal length was given."""
+    zoom_evidence: float
+    """How many times better a focal length for each third of the window fits than the one found; 1 where given."""
     path_change: float
     """Root mean square distance between the aligned paths over the length of the path."""
     turn_change_deg: float
@@ -66,10 +64,10 @@ def gate_general(
         motion: the solver's answer.
         seed: as given to the solver; here another one is used.
     """
-    focal = float(np.median(motion.focal_px)) / max(tracks.size_px)
+    focal = float(motion.focal_px[0]) / max(tracks.size_px)
     agreement, parallax_deg = measure_agreement(tracks, motion)
     apart_deg = compare_pair_rotations(tracks, keyframes, motion, seed + 1)
-    again = solve_again(tracks, lens, keyframes, motion, seed + 1)
+    again = solve_again(tracks, keyframes, motion, seed + 1)
     gates = [
         _at_least("shortest focal length / longer side", focal, _FOCAL_RANGE[0]),
         _at_most("longest focal length / longer side", focal, _FOCAL_RANGE[1]),
@@ -83,8 +81,7 @@ def gate_general(
     ]
     if motion.is_focal_observable:
         gates.append(_at_most("focal length solved again, relative change", again.focal_change, _MAX_FOCAL_CHANGE))
-    if not lens.is_known:
-        gates.append(_at_most("focal length over the window, relative change", again.zoom, _MAX_ZOOM))
+        gates.append(_at_most("error with one focal length / one for each third", again.zoom_evidence, _MAX_ZOOM))
     return gates
 
 
@@ -93,7 +90,7 @@ def measure_agreement(tracks: PointTracks, motion: WindowMotion) -> tuple[float,
 
     All points seen in at least five frames count, not only those that the solver trusted.
     """
-    focal_px = float(np.median(motion.focal_px))
+    focal_px = float(motion.focal_px[0])
     sightings = Sightings.of(tracks, focal_px, motion.k1)
     often = sightings.count() >= _FEWEST_SIGHTINGS
     sightings = sightings.select(motion.tracked[sightings.frame] & often[sightings.point])
@@ -109,55 +106,46 @@ def measure_agreement(tracks: PointTracks, motion: WindowMotion) -> tuple[float,
 
 
 def compare_pair_rotations(tracks: PointTracks, keyframes: np.ndarray, motion: WindowMotion, seed: int) -> np.ndarray:
-    """(pairs,) angles in degrees between the model's rotations and those of two-view geometry; infinite if none."""
+    """(pairs,) angles in degrees between the model's rotations and those of two-view geometry; infinite if none.
+
+    Where a homography explains a pair, it has several decompositions: then the best counts.
+    """
     chosen = select_keyframes(tracks, keyframes)
-    first = np.unique(np.linspace(0, len(chosen) - 3, _PAIRS).round().astype(int))
-    camera = make_camera(Lens(float(np.median(motion.focal_px)), motion.k1, is_known=True), tracks.size_px)
-    options = two_view_options(seed)
+    first = np.unique(np.linspace(0, len(chosen) - 1 - _PAIR_GAP, _PAIRS).round().astype(int))
+    camera = make_camera(Lens(float(motion.focal_px[0]), motion.k1, is_known=True), tracks.size_px)
     angles = []
-    with quiet():
-        for i, j in zip(chosen[first], chosen[first + 2], strict=True):
-            matches = match_points(tracks, i, j)
-            if len(matches) < _FEWEST_MATCHES:
-                continue
-            points_i, points_j = (tracks.points_px[k].astype(np.float64) + 0.5 for k in (i, j))
-            geometry = pycolmap.estimate_calibrated_two_view_geometry(
-                camera, points_i, camera, points_j, matches, options
-            )
-            if geometry.cam2_from_cam1 is None:
-                continue
-            R_model = motion.T_window_cam[j, :3, :3].T @ motion.T_window_cam[i, :3, :3]
-            angles.append(_angle_deg(geometry.cam2_from_cam1.rotation.matrix() @ R_model.T))
+    for i, j in zip(chosen[first], chosen[first + _PAIR_GAP], strict=True):
+        R_model = motion.T_window_cam[j, :3, :3].T @ motion.T_window_cam[i, :3, :3]
+        rotations = relative_rotations(tracks, camera, int(i), int(j), seed)
+        if rotations:
+            angles.append(min(float(_angle_deg(R @ R_model.T)) for R in rotations))
     return np.array(angles) if angles else np.array([np.inf])
 
 
-def solve_again(
-    tracks: PointTracks, lens: Lens, keyframes: np.ndarray, motion: WindowMotion, seed: int
-) -> SecondOpinion:
+def solve_again(tracks: PointTracks, keyframes: np.ndarray, motion: WindowMotion, seed: int) -> SecondOpinion:
     """Solve once more, from other and fewer keyframes with another seed, and compare.
 
     An unknown focal length starts from another guess and may differ between the thirds of the window, so that zooming
-    shows. Paths are compared under equal conditions: where the focal length was given, it is given here too.
+    shows. Paths are compared with the focal length that was found or given.
     """
     chosen = select_keyframes(tracks, keyframes)
     chosen = thin_keyframes(tracks, chosen, max(_AGAIN_KEYFRAMES, round(_AGAIN_SHARE * len(chosen))))
     between = np.unique(np.concatenate([chosen[:1], (chosen[:-1] + chosen[1:]) // 2, chosen[-1:]]))
-    free = Lens(_AGAIN_FOCAL * max(tracks.size_px), motion.k1)
-    given = Lens(float(np.median(motion.focal_px)), motion.k1, is_known=True)
+    focal_px, focal_change, zoom_evidence = float(motion.focal_px[0]), 0.0, 1.0
     try:
-        thirds = None if lens.is_known else map_keyframes(tracks, free, between, seed, n_cameras=3)
-        model = thirds if thirds and motion.is_focal_observable else map_keyframes(tracks, given, between, seed)
+        if motion.is_focal_observable:
+            guess = Lens(_AGAIN_FOCAL * max(tracks.size_px), motion.k1)
+            zooming = solve_zooming(tracks, guess, between, seed, focal_px)
+            model, zoom_evidence = zooming.model, zooming.evidence
+            focal_change = float(abs(np.log(np.median(zooming.focal_px) / focal_px)))
+        else:
+            model = map_keyframes(tracks, Lens(focal_px, motion.k1, is_known=True), between, seed)
     except NoModel:
         return SecondOpinion(np.inf, np.inf, np.inf, np.inf)
-    focal_px = motion.focal_px[:1] if thirds is None else thirds.focal_px
     ours, theirs = motion.T_window_cam[model.frames], model.T_model_cam
     length = np.linalg.norm(np.diff(motion.T_window_cam[:, :3, 3], axis=0), axis=1).sum()
-    return SecondOpinion(
-        focal_change=float(abs(np.log(np.median(focal_px) / motion.focal_px[0]))),
-        zoom=float(np.ptp(np.log(focal_px))),
-        path_change=_path_error(theirs[:, :3, 3], ours[:, :3, 3]) / max(float(length), 1e-12),
-        turn_change_deg=_turn_error_deg(theirs[:, :3, :3], ours[:, :3, :3]),
-    )
+    path_change = _path_error(theirs[:, :3, 3], ours[:, :3, 3]) / max(float(length), 1e-12)
+    return SecondOpinion(focal_change, zoom_evidence, path_change, _turn_error_deg(theirs[:, :3, :3], ours[:, :3, :3]))
 
 
 def _path_error(path: np.ndarray, reference: np.ndarray) -> float:

@@ -50,16 +50,15 @@ def track_all_frames(tracks: PointTracks, model: KeyframeModel, is_focal_observa
     Raises:
         NoModel: too few points are seen from different directions.
     """
-    focal_px = float(np.median(model.focal_px))
-    sightings = Sightings.of(tracks, focal_px, model.k1)
+    sightings = Sightings.of(tracks, model.focal_px, model.k1)
     T_cam = invert_rigid(interpolate_path(np.arange(tracks.n_frames), model.frames, model.T_model_cam))
     solved = np.isin(np.arange(tracks.n_frames), model.frames)
     residual_px = np.full(tracks.n_frames, np.nan)
     points, trusted = np.zeros((len(sightings.ids), 3)), np.zeros(len(sightings.ids), dtype=bool)
     for _ in range(_ROUNDS):
         used = sightings.select(solved[sightings.frame])
-        points, trusted = place_points(used, T_cam, focal_px)
-        T_cam, residual_px = resect(points, sightings.select(trusted[sightings.point]), T_cam, focal_px)
+        points, trusted = place_points(used, T_cam, model.focal_px)
+        T_cam, residual_px = resect(points, sightings.select(trusted[sightings.point]), T_cam, model.focal_px)
         solved = np.isfinite(residual_px)
         if not solved.any():
             raise NoModel("no frame sees enough points with places known")
@@ -67,7 +66,7 @@ def track_all_frames(tracks: PointTracks, model: KeyframeModel, is_focal_observa
     return WindowMotion(
         motion_class="general",
         T_window_cam=T_window_cam,
-        focal_px=np.full(tracks.n_frames, focal_px),
+        focal_px=np.full(tracks.n_frames, model.focal_px),
         k1=model.k1,
         is_focal_observable=is_focal_observable,
         tracked=solved,

@@ -37,6 +37,18 @@ def weigh_focal(model: pycolmap.Reconstruction) -> float:
     return float(np.sqrt(min(costs[1:]) / max(costs[0], 1e-12)))
 
 
+def give_focal(model: pycolmap.Reconstruction, focal_px: float) -> tuple[pycolmap.Reconstruction, float]:
+    """A copy of `model`, adjusted with `focal_px` for all of its cameras.
+
+    Also the ratio of root mean square robust errors: with that focal length over those of the model.
+    """
+    free, given = pycolmap.Reconstruction(model), pycolmap.Reconstruction(model)
+    for camera in given.cameras.values():
+        camera.focal_length = focal_px
+    cost = _adjust(free, is_lens_free=True)
+    return given, float(np.sqrt(_adjust(given, is_lens_free=False) / max(cost, 1e-12)))
+
+
 def _adjust(model: pycolmap.Reconstruction, is_lens_free: bool) -> float:
     """Adjust `model` in place; returns the final robust cost."""
     options = pycolmap.BundleAdjustmentOptions()
@@ -51,4 +63,4 @@ def _adjust(model: pycolmap.Reconstruction, is_lens_free: bool) -> float:
         config.add_image(image_id)
     config.fix_gauge(pycolmap.BundleAdjustmentGauge.TWO_CAMS_FROM_WORLD)
     summary = pycolmap.create_default_ceres_bundle_adjuster(options, config, model).solve()
-    return summary.ceres_summary.final_cost
+    return summary.ceres_summary.final_cost  # pyright: ignore[reportAttributeAccessIssue]  (stubs know its base only)

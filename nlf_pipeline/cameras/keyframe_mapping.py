@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pycolmap
 
-from nlf_pipeline.cameras.keyframe_bundle import adjust_with_distortion, weigh_focal
+from nlf_pipeline.cameras.keyframe_bundle import adjust_with_distortion, give_focal, weigh_focal
 from nlf_pipeline.cameras.point_tracks import PointTracks
 from nlf_pipeline.cameras.view_graph import write_view_graph
 from nlf_pipeline.cameras.window_motion import Lens
@@ -17,6 +17,7 @@ from nlf_pipeline.cameras.window_motion import Lens
 _FEWEST_IMAGES = 3
 _LEAST_REGISTERED = 0.9
 _BUNDLE_ROUNDS = 2
+_POINTS_PER_VIEW = 200
 _INCREMENTAL_FIRST_ANGLE_DEG = 6.0
 _MIN_GAIN = 0.07
 """Relative drop of the mean reprojection error from which on lens distortion is believed."""
@@ -37,16 +38,25 @@ class KeyframeModel:
     """(keyframes,) int, ascending: those that were registered."""
     T_model_cam: np.ndarray
     """(keyframes, 4, 4)."""
-    focal_px: np.ndarray
-    """(keyframes,) those of one camera are equal."""
+    focal_px: float
     k1: float
     focal_evidence: float
     """How many times better this focal length fits than 0.7 or 1.4 times as long ones; infinite if not weighed."""
 
 
-def map_keyframes(
-    tracks: PointTracks, lens: Lens, keyframes: np.ndarray, seed: int = 0, n_cameras: int = 1
-) -> KeyframeModel:
+@dataclass(frozen=True)
+class ZoomingModel:
+    """Keyframes solved with a focal length for each third of the window."""
+
+    focal_px: np.ndarray
+    """(3,)."""
+    evidence: float
+    """How many times better that fits than one given focal length."""
+    model: KeyframeModel
+    """The keyframes' cameras with the given focal length, after adjustment."""
+
+
+def map_keyframes(tracks: PointTracks, lens: Lens, keyframes: np.ndarray, seed: int = 0) -> KeyframeModel:
     """Find the keyframes' cameras and the lens.
 
     Pan et al., "Global Structure-from-Motion Revisited", ECCV 2024; Schoenberger and Frahm,
@@ -57,34 +67,62 @@ def map_keyframes(
         lens: kept if it is known, else the first guess. Distortion is estimated where it clearly lowers the error.
         keyframes: (keyframes,) int, ascending frames of `tracks`.
         seed: of all random choices.
-        n_cameras: parts of the window that may have a focal length of their own. With more than one, distortion and
-            the evidence for the focal length are left as they are.
 
     Raises:
         NoModel: fewer than three keyframes, or than 90 % of them, could be brought together.
     """
-    with quiet(), tempfile.TemporaryDirectory() as folder:
+    with _quiet():
+        model = _map(tracks, lens, keyframes, seed, n_cameras=1)
+        if lens.is_known:
+            return _read(model, np.inf)
+        model = _with_distortion(model)
+        return _read(model, weigh_focal(model))
+
+
+def solve_zooming(
+    tracks: PointTracks, lens: Lens, keyframes: np.ndarray, seed: int, given_focal_px: float
+) -> ZoomingModel:
+    """Solve as `map_keyframes`, but with a focal length for each third of the window; see how one does in its place.
+
+    Args:
+        tracks: points in the window.
+        lens: first guess.
+        keyframes: (keyframes,) int, ascending frames of `tracks`.
+        seed: of all random choices.
+        given_focal_px: the one focal length.
+
+    Raises:
+        NoModel: as `map_keyframes`.
+    """
+    with _quiet():
+        model = _map(tracks, lens, keyframes, seed, n_cameras=3)
+        focal_px = np.array([camera.focal_length for _, camera in sorted(model.cameras.items())])
+        given, evidence = give_focal(model, given_focal_px)
+        return ZoomingModel(focal_px, evidence, _read(given, np.inf))
+
+
+def _map(tracks: PointTracks, lens: Lens, keyframes: np.ndarray, seed: int, n_cameras: int) -> pycolmap.Reconstruction:
+    with tempfile.TemporaryDirectory() as folder:
         database = Path(folder) / "view_graph.db"
         write_view_graph(database, tracks, lens, keyframes, seed, n_cameras)
         pycolmap.set_random_seed(seed)
         models = pycolmap.global_mapping(database, folder, folder, _global_options(lens, seed))
         if not models:
             models = pycolmap.incremental_mapping(database, folder, folder, _incremental_options(lens, seed))
-        if not models:
-            raise NoModel(f"structure from motion found no model of {len(keyframes)} keyframes")
-        model = max(models.values(), key=lambda candidate: candidate.num_reg_images())
-        if model.num_reg_images() < max(_FEWEST_IMAGES, _LEAST_REGISTERED * len(keyframes)):
-            raise NoModel(f"structure from motion placed only {model.num_reg_images()} of {len(keyframes)} keyframes")
-        if lens.is_known or n_cameras > 1:
-            return _read(model, np.inf)
-        model = _with_distortion(model)
-        return _read(model, weigh_focal(model))
+    if not models:
+        raise NoModel(f"structure from motion found no model of {len(keyframes)} keyframes")
+    model = max(models.values(), key=lambda candidate: candidate.num_reg_images())
+    if model.num_reg_images() < max(_FEWEST_IMAGES, _LEAST_REGISTERED * len(keyframes)):
+        raise NoModel(f"structure from motion placed only {model.num_reg_images()} of {len(keyframes)} keyframes")
+    return model
 
 
 def _global_options(lens: Lens, seed: int) -> pycolmap.GlobalPipelineOptions:
     options = pycolmap.GlobalPipelineOptions()
     options.num_threads = 1
     options.random_seed = seed
+    options.multiple_models = False
+    options.mapper.track_required_tracks_per_view = _POINTS_PER_VIEW
     options.mapper.ba_num_iterations = _BUNDLE_ROUNDS
     options.mapper.bundle_adjustment.refine_focal_length = not lens.is_known
     options.mapper.bundle_adjustment.refine_extra_params = not lens.is_known
@@ -120,15 +158,14 @@ def _read(model: pycolmap.Reconstruction, focal_evidence: float) -> KeyframeMode
     images = sorted((image for image in model.images.values() if image.has_pose), key=lambda image: image.name)
     T_model_cam = np.tile(np.eye(4), (len(images), 1, 1))
     T_model_cam[:, :3] = [image.cam_from_world().inverse().matrix() for image in images]
-    cameras = [model.cameras[image.camera_id] for image in images]
-    is_radial = cameras[0].model == pycolmap.CameraModelId.SIMPLE_RADIAL
-    k1 = float(np.mean([camera.params[3] for camera in cameras])) if is_radial else 0.0
-    focal_px = np.array([camera.focal_length for camera in cameras])
-    return KeyframeModel(np.array([int(image.name) for image in images]), T_model_cam, focal_px, k1, focal_evidence)
+    frames = np.array([int(image.name) for image in images])
+    camera = model.cameras[images[0].camera_id]
+    k1 = float(camera.params[3]) if camera.model == pycolmap.CameraModelId.SIMPLE_RADIAL else 0.0
+    return KeyframeModel(frames, T_model_cam, float(camera.focal_length), k1, focal_evidence)
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def _quiet() -> Iterator[None]:
     """Keep COLMAP's log off the terminal."""
     level = pycolmap.logging.minloglevel
     pycolmap.logging.minloglevel = _FATAL

@@ -4,6 +4,7 @@ import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pycolmap
 
@@ -20,6 +21,11 @@ _GAPS = (1, 2, 3, 4, 6, 8, 12)
 _FEWEST_MATCHES = 30
 _FEWEST_INLIERS = 20
 _INLIER_PX = 2.0
+_HOMOGRAPHIES = (
+    pycolmap.TwoViewGeometryConfiguration.PLANAR,
+    pycolmap.TwoViewGeometryConfiguration.PANORAMIC,
+    pycolmap.TwoViewGeometryConfiguration.PLANAR_OR_PANORAMIC,
+)
 PIXEL_CENTRE = 0.5
 """Where COLMAP has the centre of the top left pixel."""
 
@@ -77,10 +83,29 @@ def write_view_graph(
         cameras = [_write_camera(database, lens, tracks.size_px) for _ in range(n_cameras)]
         owner = np.arange(len(keyframes)) * n_cameras // len(keyframes)
         views = [_write_view(database, cameras[o], tracks, int(k)) for o, k in zip(owner, keyframes, strict=True)]
-        options = two_view_options(seed)
+        options = _two_view_options(seed)
         for gap, i in itertools.product(_GAPS, range(len(keyframes))):
             if i + gap < len(keyframes):
                 _write_pair(database, tracks, views[i], views[i + gap], options)
+
+
+def relative_rotations(tracks: PointTracks, camera: pycolmap.Camera, i: int, j: int, seed: int) -> list[np.ndarray]:
+    """Rotations (3, 3) from the frame `i` to the frame `j` that their shared points allow, by two-view geometry alone.
+
+    From the essential matrix; or from a homography, if one explains the points as well. None if too few are shared.
+    """
+    matches = _match(tracks, i, j)
+    if len(matches) < _FEWEST_MATCHES:
+        return []
+    points_i, points_j = (tracks.points_px[k].astype(np.float64) + PIXEL_CENTRE for k in (i, j))
+    geometry = pycolmap.estimate_calibrated_two_view_geometry(
+        camera, points_i, camera, points_j, matches, _two_view_options(seed)
+    )
+    found = geometry.cam2_from_cam1
+    rotations = [] if found is None else [found.rotation.matrix()]
+    if geometry.config in _HOMOGRAPHIES and geometry.H is not None:
+        rotations.extend(cv2.decomposeHomographyMat(geometry.H, camera.calibration_matrix())[1])
+    return rotations
 
 
 def make_camera(lens: Lens, size_px: tuple[int, int]) -> pycolmap.Camera:
@@ -93,7 +118,7 @@ def make_camera(lens: Lens, size_px: tuple[int, int]) -> pycolmap.Camera:
     return camera
 
 
-def two_view_options(seed: int) -> pycolmap.TwoViewGeometryOptions:
+def _two_view_options(seed: int) -> pycolmap.TwoViewGeometryOptions:
     """For pairs of keyframes: inliers within two pixels, relative pose wanted."""
     options = pycolmap.TwoViewGeometryOptions()
     options.ransac.max_error = _INLIER_PX
@@ -144,7 +169,7 @@ def _write_pair(
     second: _View,
     options: pycolmap.TwoViewGeometryOptions,
 ) -> None:
-    matches = match_points(tracks, first.frame, second.frame)
+    matches = _match(tracks, first.frame, second.frame)
     if len(matches) < _FEWEST_MATCHES:
         return
     geometry = pycolmap.estimate_two_view_geometry(
@@ -155,7 +180,7 @@ def _write_pair(
         database.write_two_view_geometry(first.image_id, second.image_id, geometry)
 
 
-def match_points(tracks: PointTracks, i: int, j: int) -> np.ndarray:
+def _match(tracks: PointTracks, i: int, j: int) -> np.ndarray:
     """(matches, 2) uint32: rows of the same points in the frames `i` and `j`."""
     _, in_i, in_j = np.intersect1d(tracks.ids[i], tracks.ids[j], assume_unique=True, return_indices=True)
     return np.stack([in_i, in_j], axis=1).astype(np.uint32)
