@@ -17,7 +17,7 @@ from camera_clips.textures import plain
 
 from nlf_pipeline.artefacts import Cameras, VideoFacts
 from nlf_pipeline.errors import UserError
-from nlf_pipeline.geometry import invert_rigid
+from nlf_pipeline.geometry import invert_rigid, pinhole_matrix
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.offscreen import create_context
 from nlf_pipeline.video import read_frames
@@ -157,6 +157,14 @@ def test_a_clip_is_made_once_and_again_when_the_code_has_changed(tmp_path: Path)
     replace(VideoFacts.load(folder / "video.json"), source="of older code").save(folder / "video.json")
     make_clip("short", tmp_path)
     assert (folder / "clip.mp4").stat().st_mtime_ns != made
+
+
+def test_zooming_leaves_the_principal_point_in_the_middle():
+    shot = replace(shot_of(3), path=zoom_in)
+    focal_px = [frame.K[0, 0] for frame in frames_of(small(shot), dark_markers())]
+    np.testing.assert_allclose(focal_px, np.array([1, 1.25, 1.5]) * 160 / np.tan(np.pi / 6))
+    for frame in frames_of(small(shot), dark_markers()):
+        np.testing.assert_allclose(frame.K, pinhole_matrix(frame.K[0, 0], SIZE_PX))
 
 
 def test_an_unknown_clip_is_refused(tmp_path: Path):

@@ -56,14 +56,14 @@ def person() -> np.ndarray:
 def _walls(half_x: float, half_z: float, height: float, metres_per_repeat: float) -> list[np.ndarray]:
     """Back (-z), front (+z), left (-x) and right (+x) wall."""
     x, z, up = half_x, half_z, (0, height, 0)
-    along_x, along_z = (2 * x, 0, 0), (0, 0, 2 * z)
-    starts = [((-x, 0, -z), along_x), ((-x, 0, z), along_x), ((-x, 0, -z), along_z), ((x, 0, -z), along_z)]
+    along_x, along_z = (2 * x, 0, 0), (0, 0, -2 * z)
+    starts = [((-x, 0, -z), along_x), ((-x, 0, z), along_x), ((-x, 0, z), along_z), ((x, 0, z), along_z)]
     return [quad(corner, along, up, metres_per_repeat) for corner, along in starts]
 
 
 def _level(half_x: float, half_z: float, height: float, metres_per_repeat: float) -> np.ndarray:
     """A floor or ceiling."""
-    return quad((-half_x, height, -half_z), (2 * half_x, 0, 0), (0, 0, 2 * half_z), metres_per_repeat)
+    return quad((-half_x, height, half_z), (2 * half_x, 0, 0), (0, 0, -2 * half_z), metres_per_repeat)
 
 
 def _room(textures: tuple[np.ndarray, ...]) -> list[Surface]:
@@ -87,7 +87,7 @@ def _room(textures: tuple[np.ndarray, ...]) -> list[Surface]:
 
 def _field(textures: tuple[np.ndarray, ...]) -> list[Surface]:
     """A playing field with a stand 45 m away: all but a plane."""
-    stand = quad((45, 0, -60), (0, 0, 120), (0, 14, 0), 9)
+    stand = quad((45, 0, 60), (0, 0, -120), (0, 14, 0), 9)
     return [Surface(_level(60, 60, 0, 6), textures[0]), Surface(stand, textures[1])]
 
 

@@ -13,10 +13,12 @@ def quad(corner: tuple[float, ...], u: tuple[float, ...], v: tuple[float, ...], 
 
 def box(centre: tuple[float, ...], size: tuple[float, ...], metres_per_repeat: float = 2.5) -> np.ndarray:
     """An axis-parallel box."""
-    low = np.array(centre, dtype=np.float64) - np.array(size) / 2
-    dx, dy, dz = np.diag(size).astype(np.float64)
-    faces = [(low, dx, dy), (low + dz, dx, dy), (low, dz, dy), (low + dx, dz, dy), (low + dy, dx, dz), (low, dx, dz)]
-    return np.concatenate([quad(*face, metres_per_repeat) for face in faces])
+    half_x, half_y, half_z = np.array(size, dtype=np.float64) / 2
+    corner = np.array(centre, dtype=np.float64) + [-half_x, -half_y, half_z]
+    right, up, back = np.diag([2 * half_x, 2 * half_y, -2 * half_z])
+    below_above = [(corner, right, back), (corner + up, right, back)]
+    sides = [(corner, right, up), (corner + back, right, up), (corner, back, up), (corner + right, back, up)]
+    return np.concatenate([quad(*face, metres_per_repeat) for face in below_above + sides])
 
 
 def standing_box(x: float, z: float, size: tuple[float, ...], metres_per_repeat: float = 2.5) -> np.ndarray:
@@ -41,7 +43,7 @@ def ellipsoid(centre: tuple[float, ...], radii: tuple[float, ...]) -> np.ndarray
     """An axis-parallel ellipsoid."""
     n = 12
     polar, azimuth = np.meshgrid(np.linspace(0, np.pi, n + 1), np.linspace(0, 2 * np.pi, 2 * n + 1), indexing="ij")
-    directions = [np.sin(polar) * np.cos(azimuth), np.cos(polar), np.sin(polar) * np.sin(azimuth)]
+    directions = [np.sin(polar) * np.cos(azimuth), np.cos(polar), -np.sin(polar) * np.sin(azimuth)]
     grid = np.stack(
         [*(c + r * d for c, r, d in zip(centre, radii, directions, strict=True)), azimuth / 3, polar / 2], -1
     )

@@ -46,7 +46,7 @@ class _Shoot:
     def frame(self, index: int) -> Frame:
         picture, covered = self._banded(index) if self._shot.shutter_bands > 1 else self._blurred(index)
         T_world_cam, zoom = self._motion.at(index)
-        return Frame(picture, covered, T_world_cam, np.diag([zoom, zoom, 1]) @ self.K)
+        return Frame(picture, covered, T_world_cam, self.K @ np.diag([zoom, zoom, 1]))
 
     def _blurred(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """The mean of exposures around the frame's moment."""
@@ -71,7 +71,7 @@ class _Shoot:
         T_world_cam, zoom = self._motion.at(moment)
         people = self._shot.people(moment / self._motion_frames())
         if self._bent is None:
-            return self._painter.draw(T_world_cam, np.diag([zoom, zoom, 1]) @ self.K, people, rows)
+            return self._painter.draw(T_world_cam, self.K @ np.diag([zoom, zoom, 1]), people, rows)
         picture, covered = self._bent.bend(*self._painter.draw(T_world_cam, self._bent.K, people))
         return picture[slice(*rows or (None,))], covered[slice(*rows or (None,))]
 

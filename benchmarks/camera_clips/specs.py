@@ -42,7 +42,7 @@ class ClipSpec:
     shots: tuple[Shot, ...]
     size_px: tuple[int, int] = (640, 360)
     fps: float = paths.FPS
-    crf: int = 23
+    crf: int = 21
     noise: float = 2.5
     """Standard deviation of the noise, grey levels."""
     overlay: bool = False
@@ -77,8 +77,8 @@ _TUNED = {
     "rotzoom": _one("rotation_zoom", 160, "room", paths.turn_and_zoom, people.two_cross),
     "sway": _one("near rotation", 160, "room", paths.sway, people.two_cross),
     "static": _one("static", 160, "room", paths.still, people.three_near),
-    "hard": _one("general", 150, "weak_room", paths.arc, people.five_mill, exposures=3, crf=30, noise=4.0),
-    "pan360": _one("rotation", 300, "weak_room", paths.turns_360, people.two_swing, exposures=3, crf=26, noise=3.0),
+    "hard": _one("general", 150, "weak_room", paths.arc, people.five_mill, exposures=3, crf=28, noise=4.0),
+    "pan360": _one("rotation", 300, "weak_room", paths.turns_360, people.two_swing, exposures=3, crf=24, noise=3.0),
     "mixed": _one("static, rotation, general", 170, "room", paths.stand_turn_walk, people.two_cross),
     "long": _one("general", 600, "room", paths.orbits, people.two_circle),
     "zoomwalk": _one("general, zoom", 160, "room", paths.zoom_walk, people.two_pass),
