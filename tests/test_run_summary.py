@@ -5,7 +5,16 @@ import os
 import numpy as np
 import pytest
 
-from nlf_pipeline.artefacts import Bodies, CameraReport, CameraWindow, Floor, Ground, Intrinsics, VideoFacts
+from nlf_pipeline.artefacts import (
+    Bodies,
+    CameraReport,
+    CameraWindow,
+    Floor,
+    Ground,
+    Intrinsics,
+    SceneCameras,
+    VideoFacts,
+)
 from nlf_pipeline.workflow.run_summary import failure_summary, run_summary
 
 
@@ -27,12 +36,16 @@ def test_only_errors_of_this_run_are_told(tmp_path):
     assert failure_summary(tmp_path, ["never_ran"], since=150) == ""
 
 
-def write_results(folder, focal_source="user", ground_source="feet", notes=()):
+def write_results(folder, focal_source="user", ground_source="feet", notes=(), spread=0.05):
     """One person in three frames, as far as the summary reads it."""
     VideoFacts(folder.name, 640, 360, 25.0, 3).save(folder / "video.json")
     Intrinsics((640, 360), (500.0, 500.0), (319.5, 179.5), [], focal_source).save(folder / "intrinsics.json")
     window = CameraWindow(0, 3, "static", focal_source, 0.1, None, None, 1.0, [], list(notes))
     CameraReport([window]).save(folder / "camera_report.json")
+    still, K = np.tile(np.eye(4), (3, 1, 1)), np.tile(np.eye(3), (3, 1, 1))
+    SceneCameras(still, K, np.zeros(0), np.array([640, 360]), np.ones(1), np.array([spread]), np.ones(1)).save(
+        folder / "cameras.npz"
+    )
     Ground([Floor((0.0, -1.0, 0.0), -1.6, ground_source, 1.0, 0.01, 10)]).save(folder / "ground.json")
     pose, place, shown = np.zeros((1, 3, 24, 3)), np.zeros((1, 3, 3)), np.ones((1, 3), bool)
     contacts = np.zeros((1, 3, 2), bool)
@@ -53,6 +66,8 @@ def test_a_run_without_doubts_has_no_notes(tmp_path):
     [
         ({"focal_source": "assumed"}, "fov=DEGREES"),
         ({"ground_source": "camera"}, "too few feet"),
+        ({"spread": 0.3}, "uncertain (30 %)"),
+        ({"spread": np.inf}, "nothing tells the scale"),
         ({"notes": ["the camera seems to move"]}, "camera seems to move"),
     ],
 )

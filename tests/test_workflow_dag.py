@@ -15,7 +15,16 @@ import numpy as np
 import pytest
 
 from nlf_pipeline.artefact_files import write_json
-from nlf_pipeline.artefacts import Bodies, CameraReport, CameraWindow, Floor, Ground, Intrinsics, VideoFacts
+from nlf_pipeline.artefacts import (
+    Bodies,
+    CameraReport,
+    CameraWindow,
+    Floor,
+    Ground,
+    Intrinsics,
+    SceneCameras,
+    VideoFacts,
+)
 from nlf_pipeline.cli import STAGES, load_stage
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -78,6 +87,10 @@ def write_templates(folder):
     Intrinsics((64, 48), (55.0, 55.0), (31.5, 23.5), [], "assumed").save(folder / "intrinsics.json")
     window = CameraWindow(0, 3, "static", "assumed", 12.5, None, None, 1.0, [], ["a doubt"])
     CameraReport([window]).save(folder / "camera_report.json")
+    still, K = np.tile(np.eye(4), (3, 1, 1)), np.tile(np.eye(3), (3, 1, 1))
+    SceneCameras(still, K, np.zeros(0), np.array([64, 48]), np.ones(1), np.zeros(1), np.ones(0)).save(
+        folder / "cameras.npz"
+    )
     Ground([Floor((0.0, -1.0, 0.0), -1.6, "camera", 0.0, 0.0, 0)]).save(folder / "ground.json")
     row = {"name": "PA-MPJPE", "value": 50.0, "unit": "mm", "target": "<= 65", "reached": True}
     write_json({"format_version": 1, "measurements": [row]}, folder / "evaluation.json")

@@ -7,6 +7,8 @@ from pathlib import Path
 
 _SHOWN = ("camera_view.mp4", "side_view.mp4", "bodies.npz", "world_cameras.npz", "evaluation.json")
 _BYTES_PER_KB = 1e3
+_LARGEST_SPREAD = 0.15
+"""Of a camera's scale, from which on the user is told."""
 _ERROR_RECORD = re.compile(r"^\d{4}-\d\d-\d\d \S+ ERROR nlf_pipeline: (.*(?:\n(?!\d{4}-\d\d-\d\d ).*)*)", re.MULTILINE)
 
 
@@ -45,7 +47,10 @@ def _summary_lines(folder: Path) -> Iterable[str]:
     n_people = len(bodies.person_ids)
     people = {0: "nobody was found", 1: "1 person"}.get(n_people, f"{n_people} people")
     yield f"\n{folder.name}: {facts.n_frames} frames at {facts.fps:.5g} frames/s, {people}"
-    yield from (f"  note: {note}" for note in [*facts.warnings, *_camera_notes(folder), *_floor_notes(folder)])
+    yield from (
+        f"  note: {note}"
+        for note in [*facts.warnings, *_camera_notes(folder), *_scale_notes(folder), *_floor_notes(folder)]
+    )
     for path in (folder / name for name in _SHOWN):
         if path.is_file():
             yield f"  {path}  ({path.stat().st_size / _BYTES_PER_KB:,.0f} kB)"
@@ -66,6 +71,19 @@ def _camera_notes(folder: Path) -> Iterable[str]:
     for window in windows:
         where = f"frames {window.start}-{window.stop - 1}: " if len(windows) > 1 else ""
         yield from (where + note for note in window.notes)
+
+
+def _scale_notes(folder: Path) -> Iterable[str]:
+    from nlf_pipeline.artefacts import SceneCameras
+
+    spread = SceneCameras.load(folder / "cameras.npz").scale_spread.max(initial=0.0)
+    if spread > _LARGEST_SPREAD:
+        yield (
+            f"the scale of the camera's path is uncertain ({100 * spread:.0f} %); "
+            "a known size helps: --config person_height=METRES, or measured_distance"
+            if spread < 1
+            else "nothing tells the scale of the camera's path: --config person_height=METRES, or measured_distance"
+        )
 
 
 def _floor_notes(folder: Path) -> Iterable[str]:
