@@ -28,7 +28,7 @@ _MIN_PARALLAX_DEG = 1.0
 _MAX_ROTATION_MEDIAN_DEG = 0.6
 _MAX_ROTATION_P90_DEG = 1.2
 _MAX_FOCAL_CHANGE = 0.05
-_MAX_ZOOM = 1.1
+_MAX_FOCAL_ERROR = 1.1
 _MAX_PATH_CHANGE = 0.02
 _MAX_TURN_CHANGE_DEG = 1.0
 _PAIRS = 24
@@ -44,22 +44,19 @@ class SecondOpinion:
 
     focal_change: float
     """Relative; 0 where the focal length was given."""
-    zoom_evidence: float
-    """How many times better a focal length for each third of the window fits than the one found; 1 where given."""
+    focal_error: float
+    """How many times worse the focal length fits than a free one, or than one for each third of the window."""
     path_change: float
     """Root mean square distance between the aligned paths over the length of the path."""
     turn_change_deg: float
     """90th percentile over keyframes."""
 
 
-def gate_general(
-    tracks: PointTracks, lens: Lens, keyframes: np.ndarray, motion: WindowMotion, seed: int = 0
-) -> list[Gate]:
+def gate_general(tracks: PointTracks, keyframes: np.ndarray, motion: WindowMotion, seed: int = 0) -> list[Gate]:
     """Judge what `solve_general` found.
 
     Args:
         tracks: points in the window.
-        lens: as given to the solver.
         keyframes: as given to the solver.
         motion: the solver's answer.
         seed: as given to the solver; here another one is used.
@@ -78,10 +75,10 @@ def gate_general(
         _at_most("rotation against two views, 90 %, deg", float(np.quantile(apart_deg, 0.9)), _MAX_ROTATION_P90_DEG),
         _at_most("path solved again, change / length", again.path_change, _MAX_PATH_CHANGE),
         _at_most("rotation solved again, change, deg", again.turn_change_deg, _MAX_TURN_CHANGE_DEG),
+        _at_most("error with this focal length / with free ones", again.focal_error, _MAX_FOCAL_ERROR),
     ]
     if motion.is_focal_observable:
         gates.append(_at_most("focal length solved again, relative change", again.focal_change, _MAX_FOCAL_CHANGE))
-        gates.append(_at_most("error with one focal length / one for each third", again.zoom_evidence, _MAX_ZOOM))
     return gates
 
 
@@ -131,12 +128,12 @@ def solve_again(tracks: PointTracks, keyframes: np.ndarray, motion: WindowMotion
     chosen = select_keyframes(tracks, keyframes)
     chosen = thin_keyframes(tracks, chosen, max(_AGAIN_KEYFRAMES, round(_AGAIN_SHARE * len(chosen))))
     between = np.unique(np.concatenate([chosen[:1], (chosen[:-1] + chosen[1:]) // 2, chosen[-1:]]))
-    focal_px, focal_change, zoom_evidence = float(motion.focal_px[0]), 0.0, 1.0
+    focal_px, focal_change = float(motion.focal_px[0]), 0.0
     try:
         if motion.is_focal_observable:
             guess = Lens(_AGAIN_FOCAL * max(tracks.size_px), motion.k1)
             zooming = solve_zooming(tracks, guess, between, seed, focal_px)
-            model, zoom_evidence = zooming.model, zooming.evidence
+            model = zooming.model
             focal_change = float(abs(np.log(np.median(zooming.focal_px) / focal_px)))
         else:
             model = map_keyframes(tracks, Lens(focal_px, motion.k1, is_known=True), between, seed)
@@ -145,7 +142,9 @@ def solve_again(tracks: PointTracks, keyframes: np.ndarray, motion: WindowMotion
     ours, theirs = motion.T_window_cam[model.frames], model.T_model_cam
     length = np.linalg.norm(np.diff(motion.T_window_cam[:, :3, 3], axis=0), axis=1).sum()
     path_change = _path_error(theirs[:, :3, 3], ours[:, :3, 3]) / max(float(length), 1e-12)
-    return SecondOpinion(focal_change, zoom_evidence, path_change, _turn_error_deg(theirs[:, :3, :3], ours[:, :3, :3]))
+    return SecondOpinion(
+        focal_change, model.given_focal_error, path_change, _turn_error_deg(theirs[:, :3, :3], ours[:, :3, :3])
+    )
 
 
 def _path_error(path: np.ndarray, reference: np.ndarray) -> float:

@@ -37,10 +37,16 @@ def weigh_focal(model: pycolmap.Reconstruction) -> float:
     return float(np.sqrt(min(costs[1:]) / max(costs[0], 1e-12)))
 
 
+def weigh_given_focal(model: pycolmap.Reconstruction) -> float:
+    """Ratio of root mean square robust errors: as `model` is, over those with a lens free to change."""
+    (camera,) = model.cameras.values()
+    return give_focal(model, camera.focal_length)[1]
+
+
 def give_focal(model: pycolmap.Reconstruction, focal_px: float) -> tuple[pycolmap.Reconstruction, float]:
     """A copy of `model`, adjusted with `focal_px` for all of its cameras.
 
-    Also the ratio of root mean square robust errors: with that focal length over those of the model.
+    Also the ratio of root mean square robust errors: with that focal length, over those with lenses free to change.
     """
     free, given = pycolmap.Reconstruction(model), pycolmap.Reconstruction(model)
     for camera in given.cameras.values():

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pycolmap
 
-from nlf_pipeline.cameras.keyframe_bundle import adjust_with_distortion, give_focal, weigh_focal
+from nlf_pipeline.cameras.keyframe_bundle import adjust_with_distortion, give_focal, weigh_focal, weigh_given_focal
 from nlf_pipeline.cameras.point_tracks import PointTracks
 from nlf_pipeline.cameras.view_graph import write_view_graph
 from nlf_pipeline.cameras.window_motion import Lens
@@ -41,7 +41,9 @@ class KeyframeModel:
     focal_px: float
     k1: float
     focal_evidence: float
-    """How many times better this focal length fits than 0.7 or 1.4 times as long ones; infinite if not weighed."""
+    """How many times better this focal length fits than 0.7 or 1.4 times as long ones; infinite if it was given."""
+    given_focal_error: float
+    """How many times worse a given focal length fits than free ones; 1 if it was not given."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,6 @@ class ZoomingModel:
 
     focal_px: np.ndarray
     """(3,)."""
-    evidence: float
-    """How many times better that fits than one given focal length."""
     model: KeyframeModel
     """The keyframes' cameras with the given focal length, after adjustment."""
 
@@ -74,9 +74,9 @@ def map_keyframes(tracks: PointTracks, lens: Lens, keyframes: np.ndarray, seed: 
     with _quiet():
         model = _map(tracks, lens, keyframes, seed, n_cameras=1)
         if lens.is_known:
-            return _read(model, np.inf)
+            return _read(model, given_focal_error=weigh_given_focal(model))
         model = _with_distortion(model)
-        return _read(model, weigh_focal(model))
+        return _read(model, focal_evidence=weigh_focal(model))
 
 
 def solve_zooming(
@@ -97,8 +97,8 @@ def solve_zooming(
     with _quiet():
         model = _map(tracks, lens, keyframes, seed, n_cameras=3)
         focal_px = np.array([camera.focal_length for _, camera in sorted(model.cameras.items())])
-        given, evidence = give_focal(model, given_focal_px)
-        return ZoomingModel(focal_px, evidence, _read(given, np.inf))
+        given, error = give_focal(model, given_focal_px)
+        return ZoomingModel(focal_px, _read(given, given_focal_error=error))
 
 
 def _map(tracks: PointTracks, lens: Lens, keyframes: np.ndarray, seed: int, n_cameras: int) -> pycolmap.Reconstruction:
@@ -154,14 +154,16 @@ def _with_distortion(model: pycolmap.Reconstruction) -> pycolmap.Reconstruction:
     return radial if is_better else model
 
 
-def _read(model: pycolmap.Reconstruction, focal_evidence: float) -> KeyframeModel:
+def _read(
+    model: pycolmap.Reconstruction, focal_evidence: float = np.inf, given_focal_error: float = 1.0
+) -> KeyframeModel:
     images = sorted((image for image in model.images.values() if image.has_pose), key=lambda image: image.name)
     T_model_cam = np.tile(np.eye(4), (len(images), 1, 1))
     T_model_cam[:, :3] = [image.cam_from_world().inverse().matrix() for image in images]
     frames = np.array([int(image.name) for image in images])
     camera = model.cameras[images[0].camera_id]
     k1 = float(camera.params[3]) if camera.model == pycolmap.CameraModelId.SIMPLE_RADIAL else 0.0
-    return KeyframeModel(frames, T_model_cam, float(camera.focal_length), k1, focal_evidence)
+    return KeyframeModel(frames, T_model_cam, float(camera.focal_length), k1, focal_evidence, given_focal_error)
 
 
 @contextmanager

@@ -80,7 +80,7 @@ def triangulate(sightings: Sightings, T_cam_window: np.ndarray) -> tuple[np.ndar
     rays = np.einsum("nji,nj->ni", R[sightings.frame], rays / np.linalg.norm(rays, axis=1, keepdims=True))
     n = len(sightings.ids)
     weight, moments, points = np.ones(len(rays)), np.zeros((n, 3, 3)), np.zeros((n, 3))
-    usual_depth = 0.0
+    usual_depth = 1.0
     for _ in range(_LINEAR_ROUNDS):
         moments, targets = _ray_moments(sightings, rays, centres, weight)
         ahead = _sums(sightings, (centres + usual_depth * rays) * weight[:, None])
@@ -91,7 +91,7 @@ def triangulate(sightings: Sightings, T_cam_window: np.ndarray) -> tuple[np.ndar
         sine = np.linalg.norm(np.cross(rays, offsets), axis=1) / distance
         scale = _SINE_KERNEL * max(float(np.median(sine)) if len(sine) else 0.0, 1e-9)
         weight = 1 / (1 + (sine / scale) ** 2)
-        usual_depth = float(np.median(distance)) if len(distance) else 0.0
+        usual_depth = float(np.median(distance)) if len(distance) else usual_depth
     seen = np.bincount(sightings.point, weight, n)
     spread = np.linalg.eigvalsh(moments)[:, 0] / np.maximum(seen, 1e-9)
     return points, np.sqrt(np.maximum(spread, 0.0))
