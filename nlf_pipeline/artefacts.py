@@ -6,8 +6,9 @@ others are JSON. Person k is row k in every artefact and in every frame of a vid
 """
 
 import itertools
+import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Self, get_args
 
 import numpy as np
 
@@ -108,9 +109,25 @@ class Gate:
     """A test that a camera solution has to pass."""
 
     name: str
-    value: float
+    value: float | None
+    """None if it could not be measured."""
     limit: float
     passed: bool
+
+    @classmethod
+    def at_least(cls, name: str, value: float, limit: float) -> Self:
+        """Passed by values from `limit` on; what is not finite fails."""
+        return cls(name, *cls._judged(value, value >= limit, limit))
+
+    @classmethod
+    def at_most(cls, name: str, value: float, limit: float) -> Self:
+        """Passed by values up to `limit`; what is not finite fails."""
+        return cls(name, *cls._judged(value, value <= limit, limit))
+
+    @staticmethod
+    def _judged(value: float, passed: bool, limit: float) -> tuple[float | None, float, bool]:
+        is_measured = math.isfinite(value)
+        return (float(value) if is_measured else None), limit, is_measured and bool(passed)
 
 
 @dataclass(frozen=True)
@@ -145,9 +162,10 @@ class CameraReport(JsonArtefact):
     @property
     def motion_class(self) -> MotionClass:
         """The most general of all windows."""
-        found = {window.motion_class for window in self.windows}
-        order: list[MotionClass] = ["general", "rotation_zoom", "rotation"]
-        return next((motion for motion in order if motion in found), "static")
+        for motion in reversed(get_args(MotionClass)):
+            if any(window.motion_class == motion for window in self.windows):
+                return motion
+        return "static"
 
 
 @dataclass(frozen=True)

@@ -66,19 +66,21 @@ def gate_general(tracks: PointTracks, keyframes: np.ndarray, motion: WindowMotio
     apart_deg = compare_pair_rotations(tracks, keyframes, motion, seed + 1)
     again = solve_again(tracks, keyframes, motion, seed + 1)
     gates = [
-        _at_least("shortest focal length / longer side", focal, _FOCAL_RANGE[0]),
-        _at_most("longest focal length / longer side", focal, _FOCAL_RANGE[1]),
-        _at_least("frames with enough points", float(np.mean(motion.tracked)), _MIN_COVERAGE),
-        _at_least("sightings within 3 px", agreement, _MIN_AGREEMENT),
-        _at_least("median parallax, deg", parallax_deg, _MIN_PARALLAX_DEG),
-        _at_most("rotation against two views, median, deg", float(np.median(apart_deg)), _MAX_ROTATION_MEDIAN_DEG),
-        _at_most("rotation against two views, 90 %, deg", float(np.quantile(apart_deg, 0.9)), _MAX_ROTATION_P90_DEG),
-        _at_most("path solved again, change / length", again.path_change, _MAX_PATH_CHANGE),
-        _at_most("rotation solved again, change, deg", again.turn_change_deg, _MAX_TURN_CHANGE_DEG),
-        _at_most("error with this focal length / with free ones", again.focal_error, _MAX_FOCAL_ERROR),
+        Gate.at_least("shortest focal length / longer side", focal, _FOCAL_RANGE[0]),
+        Gate.at_most("longest focal length / longer side", focal, _FOCAL_RANGE[1]),
+        Gate.at_least("frames with enough points", float(np.mean(motion.tracked)), _MIN_COVERAGE),
+        Gate.at_least("sightings within 3 px", agreement, _MIN_AGREEMENT),
+        Gate.at_least("median parallax, deg", parallax_deg, _MIN_PARALLAX_DEG),
+        Gate.at_most("rotation against two views, median, deg", float(np.median(apart_deg)), _MAX_ROTATION_MEDIAN_DEG),
+        Gate.at_most(
+            "rotation against two views, 90 %, deg", float(np.quantile(apart_deg, 0.9)), _MAX_ROTATION_P90_DEG
+        ),
+        Gate.at_most("path solved again, change / length", again.path_change, _MAX_PATH_CHANGE),
+        Gate.at_most("rotation solved again, change, deg", again.turn_change_deg, _MAX_TURN_CHANGE_DEG),
+        Gate.at_most("error with this focal length / with free ones", again.focal_error, _MAX_FOCAL_ERROR),
     ]
     if motion.is_focal_observable:
-        gates.append(_at_most("focal length solved again, relative change", again.focal_change, _MAX_FOCAL_CHANGE))
+        gates.append(Gate.at_most("focal length solved again, relative change", again.focal_change, _MAX_FOCAL_CHANGE))
     return gates
 
 
@@ -164,11 +166,3 @@ def _turn_error_deg(R: np.ndarray, reference: np.ndarray) -> float:
 
 def _angle_deg(R: np.ndarray) -> np.ndarray:
     return np.rad2deg(Rotation.from_matrix(R).magnitude())
-
-
-def _at_least(name: str, value: float, limit: float) -> Gate:
-    return Gate(name, value, limit, value >= limit)
-
-
-def _at_most(name: str, value: float, limit: float) -> Gate:
-    return Gate(name, value, limit, value <= limit)

@@ -8,11 +8,9 @@ import numpy as np
 
 from nlf_pipeline.artefacts import CameraPath, CameraReport, CameraWindow, FocalSource, Intrinsics, VideoFacts
 from nlf_pipeline.cameras import TrackedCamera
-from nlf_pipeline.cameras.overlays import drop_overlays
-from nlf_pipeline.cameras.point_following import follow_points
+from nlf_pipeline.cameras.shot_solving import Shot, ShotWindow, solve_shot
 from nlf_pipeline.cameras.window_joining import PlacedWindow, ShotPath, join_windows
 from nlf_pipeline.cameras.window_motion import Lens
-from nlf_pipeline.cameras.window_solving import SolvedWindow, solve_window
 from nlf_pipeline.masks import MaskTracks
 
 _SOURCES: tuple[FocalSource, ...] = ("user", "metadata", "calibrated", "assumed")
@@ -24,20 +22,7 @@ _WORKING_SIDE_PX = 640
 
 
 @dataclass(frozen=True)
-class _Window:
-    """A solved window, and where in the clip it lies."""
-
-    start: int
-    size_px: tuple[int, int]
-    solved: SolvedWindow
-
-    @property
-    def stop(self) -> int:
-        return self.start + len(self.solved.motion.T_window_cam)
-
-
-@dataclass(frozen=True)
-class _Shot:
+class _SolvedShot:
     """A solved shot."""
 
     path: ShotPath
@@ -45,7 +30,7 @@ class _Shot:
     """(frames,)."""
     k1: float
     focal_source: FocalSource
-    windows: list[_Window]
+    windows: list[ShotWindow]
 
 
 class KltCameraTracker:
@@ -65,56 +50,18 @@ class KltCameraTracker:
 
     def _track_shot(
         self, frames: framepump.VideoFrames, shot: slice, people: MaskTracks, intrinsics: Intrinsics
-    ) -> _Shot:
+    ) -> _SolvedShot:
         is_known = intrinsics.focal_source in ("user", "metadata")
-        focal_per_side = intrinsics.focal_px[0] / max(intrinsics.size_px)
         k1 = intrinsics.distortion[0] if intrinsics.distortion else 0.0
-        guess = Lens(focal_per_side, k1, is_known)
-        windows, lens = self._solve_windows(frames, shot, people, guess)
-        if lens.is_known and not is_known and _needs_second_pass(windows):
-            windows, _ = self._solve_windows(frames, shot, people, lens)
+        guess = Lens(intrinsics.focal_px[0] / max(intrinsics.size_px), k1, is_known)
+        windows, shows_focal = solve_shot(Shot(frames, shot, people, self._seed), guess)
         path = join_windows([PlacedWindow(w.start - shot.start, w.solved.motion) for w in windows])
-        source = intrinsics.focal_source
-        if not is_known:
-            found = lens.is_known or any(w.solved.motion.is_focal_observable for w in windows)
-            source = "calibrated" if found else "assumed"
         to_clip = max(intrinsics.size_px) / max(windows[0].size_px)
-        return _Shot(path, path.focal_px * to_clip, windows[-1].solved.motion.k1, source, windows)
-
-    def _solve_windows(
-        self, frames: framepump.VideoFrames, shot: slice, people: MaskTracks, lens: Lens
-    ) -> tuple[list[_Window], Lens]:
-        """Solve window after window; a focal length once seen holds from there on.
-
-        Args:
-            frames: the clip.
-            shot: its frames between two cuts.
-            people: pixels to ignore.
-            lens: with its focal length as a share of the longer side.
-
-        Returns:
-            The windows, and the lens, known if any window showed its focal length.
-        """
-        windows = []
-        for tracks in follow_points(frames, shot, people):
-            side_px = max(tracks.size_px)
-            here = dataclasses.replace(lens, focal_px=lens.focal_px * side_px)
-            solved = solve_window(drop_overlays(tracks), here, self._seed)
-            windows.append(_Window(tracks.start, tracks.size_px, solved))
-            motion = solved.motion
-            if motion.is_focal_observable and not lens.is_known:
-                zooms = motion.motion_class == "rotation_zoom"
-                focal_px = motion.focal_px[-1] if zooms else np.median(motion.focal_px)
-                lens = Lens(float(focal_px) / side_px, motion.k1, is_known=not zooms)
-        return windows, lens
+        source = "calibrated" if shows_focal else intrinsics.focal_source
+        return _SolvedShot(path, path.focal_px * to_clip, windows[-1].solved.motion.k1, source, windows)
 
 
-def _needs_second_pass(windows: list[_Window]) -> bool:
-    """Whether an early window was solved before a later one showed the focal length."""
-    return not windows[0].solved.motion.is_focal_observable
-
-
-def _joint_intrinsics(shots: list[_Shot], guess: Intrinsics) -> Intrinsics:
+def _joint_intrinsics(shots: list[_SolvedShot], guess: Intrinsics) -> Intrinsics:
     focal_px = np.concatenate([shot.focal_clip_px for shot in shots])
     longest = max(shots, key=lambda shot: len(shot.focal_clip_px))
     first = float(focal_px[0])
@@ -129,7 +76,7 @@ def _joint_intrinsics(shots: list[_Shot], guess: Intrinsics) -> Intrinsics:
     )
 
 
-def _joint_path(shots: list[_Shot]) -> CameraPath:
+def _joint_path(shots: list[_SolvedShot]) -> CameraPath:
     first_segments = np.cumsum([0, *(shot.path.segment.max() + 1 for shot in shots)])[:-1]
     parts = list(zip(shots, first_segments, strict=True))
     return CameraPath(
@@ -141,7 +88,7 @@ def _joint_path(shots: list[_Shot]) -> CameraPath:
     )
 
 
-def _confidence(shot: _Shot) -> np.ndarray:
+def _confidence(shot: _SolvedShot) -> np.ndarray:
     """(frames,) 1 for frames that fit their points within a pixel, less for others and where a solution was refused."""
     excess = np.nan_to_num(shot.path.residual_px, nan=0.0) / _USUAL_RESIDUAL_PX
     confidence = np.where(shot.path.tracked, 1 / np.maximum(excess, 1), _UNTRACKED_CONFIDENCE)
@@ -152,7 +99,7 @@ def _confidence(shot: _Shot) -> np.ndarray:
     return confidence
 
 
-def _report_rows(shots: list[_Shot], guess: Intrinsics) -> list[CameraWindow]:
+def _report_rows(shots: list[_SolvedShot], guess: Intrinsics) -> list[CameraWindow]:
     rows = []
     for shot in shots:
         stops = [window.start for window in shot.windows[1:]] + [shot.windows[-1].stop]
@@ -161,7 +108,7 @@ def _report_rows(shots: list[_Shot], guess: Intrinsics) -> list[CameraWindow]:
     return rows
 
 
-def _report_row(window: _Window, stop: int, source: FocalSource, guess: Intrinsics) -> CameraWindow:
+def _report_row(window: ShotWindow, stop: int, source: FocalSource, guess: Intrinsics) -> CameraWindow:
     solved, to_640 = window.solved, _WORKING_SIDE_PX / max(window.size_px)
     residual_px = solved.motion.residual_px[solved.motion.tracked]
     return CameraWindow(

@@ -14,7 +14,7 @@ from nlf_pipeline.cameras.window_motion import WindowMotion
 
 STILL_PX = 0.5
 """Pictures from tripods move less than this; anything held or steered moves by many times as much."""
-PARALLAX_PX = 4.0
+PARALLAX_PX = 5.0
 """A standing camera operator's sway stays below this; a few steps exceed it."""
 _FEWEST_POINTS = 10
 _MAX_EPIPOLAR_PAIRS = 60
@@ -23,6 +23,8 @@ _NOISE_PERCENTILE = 75
 _NOISE_GROWTH = 3.5
 """What tracks have drifted between distant keyframes (90th percentile), over the noise between neighbouring frames."""
 _CAP_PX = 200.0
+_MOST_OVER_ALL = 3.0
+"""Points that fit an epipolar geometry exceed all points by less than this; else chance chose a few strays."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ class MotionEvidence:
     @property
     def parallax_px(self) -> float:
         """Residuals beyond what the noise of the tracks explains."""
-        return float(np.sqrt(max(self.epipolar_residual_p90_px**2 - (_NOISE_GROWTH * self.track_noise_px) ** 2, 0.0)))
+        residual_px = min(self.epipolar_residual_p90_px, _MOST_OVER_ALL * self.rotation_residual_p90_px)
+        return float(np.sqrt(max(residual_px**2 - (_NOISE_GROWTH * self.track_noise_px) ** 2, 0.0)))
 
 
 def classify_motion(evidence: MotionEvidence) -> MotionClass:

@@ -1,5 +1,6 @@
 """Points of the background, followed from frame to frame."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,3 +40,14 @@ class PointTracks:
     def window(self, start: int, stop: int) -> "PointTracks":
         """The frames from `start` to `stop`, counted here."""
         return PointTracks(self.start + start, self.size_px, self.ids[start:stop], self.points_px[start:stop])
+
+
+def join_tracks(windows: Sequence[PointTracks]) -> PointTracks:
+    """Overlapping windows of one shot, in order, as one."""
+    first = windows[0]
+    ids, points_px = list(first.ids), list(first.points_px)
+    for window in windows[1:]:
+        seen = first.start + len(ids) - window.start
+        ids += window.ids[seen:]
+        points_px += window.points_px[seen:]
+    return PointTracks(first.start, first.size_px, tuple(ids), tuple(points_px))

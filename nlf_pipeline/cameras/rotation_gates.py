@@ -24,14 +24,14 @@ def gate_rotation(tracks: PointTracks, motion: WindowMotion) -> list[Gate]:
         the focal length, whether it is one that lenses have, as a share of the longer side.
     """
     coverage = float(motion.tracked.mean())
-    gates = [Gate("frames with enough points", coverage, _LEAST_COVERAGE, coverage >= _LEAST_COVERAGE)]
+    gates = [Gate.at_least("frames with enough points", coverage, _LEAST_COVERAGE)]
     errors = step_rotation_errors(tracks, motion)
     if np.isfinite(errors).any():
         step_deg = float(np.rad2deg(np.nanpercentile(errors, 90)))
-        gates.append(Gate("rotation from frame to frame, deg", step_deg, _STEP_LIMIT_DEG, step_deg <= _STEP_LIMIT_DEG))
+        gates.append(Gate.at_most("rotation from frame to frame, deg", step_deg, _STEP_LIMIT_DEG))
     if motion.is_focal_observable:
         per_side = motion.focal_px / max(tracks.size_px)
         low, high = float(per_side.min()), float(per_side.max())
-        gates.append(Gate("shortest focal length / longer side", low, _FOCAL_RANGE[0], low >= _FOCAL_RANGE[0]))
-        gates.append(Gate("longest focal length / longer side", high, _FOCAL_RANGE[1], high <= _FOCAL_RANGE[1]))
+        gates.append(Gate.at_least("shortest focal length / longer side", low, _FOCAL_RANGE[0]))
+        gates.append(Gate.at_most("longest focal length / longer side", high, _FOCAL_RANGE[1]))
     return gates

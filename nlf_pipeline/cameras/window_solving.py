@@ -1,5 +1,7 @@
 """One window of tracks to one motion: the simplest that explains it, checked, with a fall back to a simpler one."""
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +25,7 @@ from nlf_pipeline.cameras.window_motion import Lens, WindowMotion
 FEWEST_FRAMES = 12
 """Shorter shots have too little parallax to tell a path."""
 _FEWEST_POINTS = 12
+_LEAST_COVERAGE = 0.5
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,9 @@ class SolvedWindow:
     notes: list[str]
 
 
-def solve_window(tracks: PointTracks, lens: Lens, seed: int) -> SolvedWindow:
+def solve_window(
+    tracks: PointTracks, lens: Lens, seed: int, pictures: Mapping[int, np.ndarray] | None = None
+) -> SolvedWindow:
     """Find out how the camera moves in a window.
 
     Static, turning (and zooming) and travelling cameras are told apart by what turning alone leaves
@@ -49,6 +54,7 @@ def solve_window(tracks: PointTracks, lens: Lens, seed: int) -> SolvedWindow:
         tracks: points of the background, overlays removed.
         lens: what is known about the lens.
         seed: of random choices.
+        pictures: grey keyframes for `solve_rotation`, to recognise places seen before.
     """
     displacement_px = measure_displacement(tracks)
     if np.median([len(ids) for ids in tracks.ids]) < _FEWEST_POINTS:
@@ -56,7 +62,7 @@ def solve_window(tracks: PointTracks, lens: Lens, seed: int) -> SolvedWindow:
         return SolvedWindow(_standing(tracks, lens), displacement_px, None, [], [note])
     if displacement_px < STILL_PX:
         return SolvedWindow(_standing(tracks, lens), displacement_px, None, [], [])
-    turning, evidence = _turning(tracks, lens, seed)
+    turning, evidence = _turning(tracks, lens, seed, pictures)
     gates: list[Gate] = []
     notes: list[str] = []
     if evidence is None or classify_motion(evidence) == "general":
@@ -64,16 +70,38 @@ def solve_window(tracks: PointTracks, lens: Lens, seed: int) -> SolvedWindow:
         if travelling is not None:
             return SolvedWindow(travelling, displacement_px, evidence, gates, notes)
     if turning is not None:
-        gates = gates + gate_rotation(tracks, turning)
-        if all(gate.passed for gate in gate_rotation(tracks, turning)):
-            return SolvedWindow(turning, displacement_px, evidence, gates, notes)
-    notes.append("how the camera turns could not be found; it is taken to stand still")
-    return SolvedWindow(_standing(tracks, lens), displacement_px, evidence, gates, notes)
+        checks = gate_rotation(tracks, turning)
+        gates = [*gates, *checks]
+        if failed := describe_failures(checks):
+            notes.append(f"how the camera turns is uncertain ({failed})")
+            turning = _turn_through_known_lens(tracks, lens, seed)
+    if turning is None:
+        notes.append("how the camera turns could not be found; it is taken to stand still")
+        turning = _standing(tracks, lens)
+    return SolvedWindow(turning, displacement_px, evidence, gates, notes)
 
 
-def _turning(tracks: PointTracks, lens: Lens, seed: int) -> tuple[WindowMotion | None, MotionEvidence | None]:
+def describe_failures(gates: list[Gate]) -> str:
+    """The gates that were not passed, with what was found and allowed; empty if all were."""
+    return ", ".join(
+        f"{gate.name}: {'not measurable' if gate.value is None else format(gate.value, '.3g')}, limit {gate.limit:.3g}"
+        for gate in gates
+        if not gate.passed
+    )
+
+
+def _turn_through_known_lens(tracks: PointTracks, lens: Lens, seed: int) -> WindowMotion | None:
+    """The turn if the lens is as guessed, since doubtful pictures do not tell it; None if too few frames show it."""
+    turning = solve_rotation(tracks, dataclasses.replace(lens, is_known=True), seed)
+    turning = dataclasses.replace(turning, is_focal_observable=False)
+    return turning if turning.tracked.mean() >= _LEAST_COVERAGE else None
+
+
+def _turning(
+    tracks: PointTracks, lens: Lens, seed: int, pictures: Mapping[int, np.ndarray] | None
+) -> tuple[WindowMotion | None, MotionEvidence | None]:
     try:
-        turning = solve_rotation(tracks, lens, seed)
+        turning = solve_rotation(tracks, lens, seed, pictures)
     except TooFewPointsError:
         return None, None
     return turning, measure_motion(tracks, turning, seed)
@@ -89,10 +117,8 @@ def _travelling(tracks: PointTracks, lens: Lens, seed: int) -> tuple[WindowMotio
         keyframes = choose_keyframes(tracks)
         try:
             motion = solve_general(tracks, lens, keyframes, seed)
-            gates = gate_general(tracks, lens, keyframes, motion, seed)
-            problem = ", ".join(
-                f"{gate.name}: {gate.value:.3g}, limit {gate.limit:.3g}" for gate in gates if not gate.passed
-            )
+            gates = gate_general(tracks, keyframes, motion, seed)
+            problem = describe_failures(gates)
             if not problem:
                 return motion, gates, []
         except NoModel as error:
