@@ -22,7 +22,7 @@ from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.offscreen import create_context
 from nlf_pipeline.video import read_frames
 
-SIZE_PX = (320, 180)
+SIZE_PX = (320, 176)  # encoders pad other heights with what happens to be in memory
 MARKERS = np.array([(5.0, 1.0, -2.5), (6.0, 3.0, 1.5), (4.0, 0.4, 1.2), (7.0, 2.2, -1.5)])
 
 
