@@ -6,8 +6,8 @@ from typing import Literal
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from nlf_pipeline.cameras.point_tracks import PointTracks
-from nlf_pipeline.cameras.radial_lens import distort
+from nlf_pipeline.cameras.tracks.point_tracks import PointTracks
+from nlf_pipeline.cameras.tracks.radial_lens import distort
 from nlf_pipeline.geometry import invert_rigid, rigid
 
 Motion = Literal["walk", "forward", "turn", "still"]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from textured_pictures import BACKGROUND, SIZE_PX, texture
 
-from nlf_pipeline.cameras.corners import BORDER_PX, corner_distance_px, find_corners, grid_cells, is_on
+from nlf_pipeline.cameras.tracks.corners import BORDER_PX, corner_distance_px, find_corners, grid_cells, is_on
 
 PICTURE = texture(SIZE_PX)
 

@@ -7,11 +7,11 @@ from room_tracks import FOCAL_PX, SyntheticWindow, make_window
 from scipy.spatial.transform import Rotation
 
 from nlf_pipeline.artefacts import Gate
-from nlf_pipeline.cameras.general_gates import gate_general
-from nlf_pipeline.cameras.general_solver import NoModel, solve_general
-from nlf_pipeline.cameras.keyframes import choose_keyframes
-from nlf_pipeline.cameras.view_graph import select_keyframes, thin_keyframes
-from nlf_pipeline.cameras.window_motion import Lens, WindowMotion
+from nlf_pipeline.cameras.tracks.keyframes import choose_keyframes
+from nlf_pipeline.cameras.travelling.general_gates import gate_general
+from nlf_pipeline.cameras.travelling.general_solver import NoModel, solve_general
+from nlf_pipeline.cameras.travelling.view_graph import select_keyframes, thin_keyframes
+from nlf_pipeline.cameras.windows.window_motion import Lens, WindowMotion
 from nlf_pipeline.geometry import rigid
 
 GUESS = Lens(0.87 * 640)

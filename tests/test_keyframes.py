@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlf_pipeline.cameras.keyframes import GENERAL_RULE, ROTATION_RULE, KeyframeRule, choose_keyframes
-from nlf_pipeline.cameras.point_tracks import PointTracks
+from nlf_pipeline.cameras.tracks.keyframes import GENERAL_RULE, ROTATION_RULE, KeyframeRule, choose_keyframes
+from nlf_pipeline.cameras.tracks.point_tracks import PointTracks
 
 SIZE_PX = (640, 360)
 

@@ -8,16 +8,16 @@ from scipy.spatial.transform import Rotation
 from turning_tracks import FOCAL_PX, N_FRAMES, SIZE_PX, Shot, follow, sweep, turning_shot
 
 from nlf_pipeline.artefacts import MotionClass
-from nlf_pipeline.cameras.motion_evidence import (
+from nlf_pipeline.cameras.tracks.point_tracks import PointTracks
+from nlf_pipeline.cameras.turning.motion_evidence import (
     MotionEvidence,
     classify_motion,
     measure_displacement,
     measure_motion,
     step_rotation_errors,
 )
-from nlf_pipeline.cameras.point_tracks import PointTracks
-from nlf_pipeline.cameras.rotation_solver import solve_rotation
-from nlf_pipeline.cameras.window_motion import Lens
+from nlf_pipeline.cameras.turning.rotation_solver import solve_rotation
+from nlf_pipeline.cameras.windows.window_motion import Lens
 
 GUESS = Lens(500.0)
 S = np.linspace(0, 1, N_FRAMES)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from nlf_pipeline.cameras.overlays import drop_overlays
-from nlf_pipeline.cameras.point_tracks import PointTracks
+from nlf_pipeline.cameras.tracks.overlays import drop_overlays
+from nlf_pipeline.cameras.tracks.point_tracks import PointTracks
 
 SIZE_PX = (640, 360)
 N_FRAMES = 40

@@ -9,10 +9,10 @@ from rlemasklib import RLEMask
 from synthetic_videos import write_video
 from textured_pictures import BACKGROUND, SIZE_PX, as_pictures, move, texture, turning_homography, view
 
-from nlf_pipeline.cameras.keyframes import choose_keyframes
-from nlf_pipeline.cameras.point_following import FollowingOptions, follow_pictures, follow_points
-from nlf_pipeline.cameras.point_tracks import PointTracks
-from nlf_pipeline.cameras.working_pictures import WorkingPicture, choose_reduction, pictures_at, working_pictures
+from nlf_pipeline.cameras.tracks.keyframes import choose_keyframes
+from nlf_pipeline.cameras.tracks.point_following import FollowingOptions, follow_pictures, follow_points
+from nlf_pipeline.cameras.tracks.point_tracks import PointTracks
+from nlf_pipeline.cameras.tracks.working_pictures import WorkingPicture, choose_reduction, pictures_at, working_pictures
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.video import read_frames
 

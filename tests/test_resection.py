@@ -5,8 +5,14 @@ from hypothesis import strategies as st
 from room_tracks import make_window
 from scipy.spatial.transform import Rotation
 
-from nlf_pipeline.cameras.resection import fill_gaps, interpolate_path, resect, to_first_camera
-from nlf_pipeline.cameras.triangulation import Sightings, distances_px, place_points, refine_points, triangulate
+from nlf_pipeline.cameras.travelling.resection import fill_gaps, interpolate_path, resect, to_first_camera
+from nlf_pipeline.cameras.travelling.triangulation import (
+    Sightings,
+    distances_px,
+    place_points,
+    refine_points,
+    triangulate,
+)
 from nlf_pipeline.geometry import invert_rigid, rigid, transform_points
 
 FOCAL_PX = 560.0

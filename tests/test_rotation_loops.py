@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from turning_tracks import FOCAL_PX, SIZE_PX, Shot, follow, rotation_errors_deg, sweep
 
-from nlf_pipeline.cameras.point_tracks import PointTracks
-from nlf_pipeline.cameras.rotation_adjustment import adjust
-from nlf_pipeline.cameras.rotation_loops import close_loops, find_loops
-from nlf_pipeline.cameras.rotation_pairs import KeyframePairs, gather_pairs, spread_keyframes
-from nlf_pipeline.cameras.rotation_residuals import TurningCamera, pair_residuals
-from nlf_pipeline.cameras.rotation_solver import solve_rotation
-from nlf_pipeline.cameras.window_motion import Lens
+from nlf_pipeline.cameras.tracks.point_tracks import PointTracks
+from nlf_pipeline.cameras.turning.rotation_adjustment import adjust
+from nlf_pipeline.cameras.turning.rotation_loops import close_loops, find_loops
+from nlf_pipeline.cameras.turning.rotation_pairs import KeyframePairs, gather_pairs, spread_keyframes
+from nlf_pipeline.cameras.turning.rotation_residuals import TurningCamera, pair_residuals
+from nlf_pipeline.cameras.turning.rotation_solver import solve_rotation
+from nlf_pipeline.cameras.windows.window_motion import Lens
 
 DRIFT = 1.03
 

@@ -7,13 +7,13 @@ import pytest
 from scipy.spatial.transform import Rotation
 from turning_tracks import FOCAL_PX, N_FRAMES, SIZE_PX, Shot, follow, rotation_errors_deg, sweep, turning_shot
 
-from nlf_pipeline.cameras.point_tracks import PointTracks
-from nlf_pipeline.cameras.radial_lens import distort, undistort
-from nlf_pipeline.cameras.rotation_adjustment import adjust
-from nlf_pipeline.cameras.rotation_pairs import gather_pairs, spread_keyframes
-from nlf_pipeline.cameras.rotation_residuals import TurningCamera, pair_errors, pair_jacobian
-from nlf_pipeline.cameras.rotation_solver import TooFewPointsError, solve_rotation
-from nlf_pipeline.cameras.window_motion import Lens, WindowMotion
+from nlf_pipeline.cameras.tracks.point_tracks import PointTracks
+from nlf_pipeline.cameras.tracks.radial_lens import distort, undistort
+from nlf_pipeline.cameras.turning.rotation_adjustment import adjust
+from nlf_pipeline.cameras.turning.rotation_pairs import gather_pairs, spread_keyframes
+from nlf_pipeline.cameras.turning.rotation_residuals import TurningCamera, pair_errors, pair_jacobian
+from nlf_pipeline.cameras.turning.rotation_solver import TooFewPointsError, solve_rotation
+from nlf_pipeline.cameras.windows.window_motion import Lens, WindowMotion
 
 GUESS = Lens(450.0)
 ZOOM_PX = FOCAL_PX * (1 + 0.5 * np.sin(np.linspace(0, 3, N_FRAMES)))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from nlf_pipeline.cameras.window_joining import PlacedWindow, join_windows
-from nlf_pipeline.cameras.window_motion import WindowMotion
+from nlf_pipeline.cameras.windows.window_joining import PlacedWindow, join_windows
+from nlf_pipeline.cameras.windows.window_motion import WindowMotion
 from nlf_pipeline.geometry import invert_rigid, rigid, transform_points
 
 N_FRAMES = 120

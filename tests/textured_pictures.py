@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from nlf_pipeline.cameras.working_pictures import WorkingPicture
+from nlf_pipeline.cameras.tracks.working_pictures import WorkingPicture
 from nlf_pipeline.geometry import pinhole_matrix
 
 SIZE_PX = (320, 192)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from nlf_pipeline.cameras.point_tracks import PointTracks
-from nlf_pipeline.cameras.radial_lens import distort
-from nlf_pipeline.cameras.window_motion import WindowMotion
+from nlf_pipeline.cameras.tracks.point_tracks import PointTracks
+from nlf_pipeline.cameras.tracks.radial_lens import distort
+from nlf_pipeline.cameras.windows.window_motion import WindowMotion
 
 SIZE_PX = (640, 360)
 FOCAL_PX = 554.0

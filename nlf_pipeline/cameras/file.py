@@ -8,14 +8,14 @@ from scipy.spatial.transform import Rotation
 
 from nlf_pipeline.artefacts import CameraPath, CameraReport, CameraWindow, Intrinsics, MotionClass, VideoFacts
 from nlf_pipeline.cameras import TrackedCamera
-from nlf_pipeline.cameras.background_motion import BackgroundMotion, measure_background_motion
-from nlf_pipeline.cameras.file_lens import one_lens, scale_lens
-from nlf_pipeline.cameras.file_path import FilledPath, fill_path
 from nlf_pipeline.cameras.readers import FileCamera
+from nlf_pipeline.cameras.readers.file_lens import one_lens, scale_lens
+from nlf_pipeline.cameras.readers.file_path import FilledPath, fill_path
 from nlf_pipeline.cameras.readers.nerfstudio import read_nerfstudio
 from nlf_pipeline.cameras.readers.npz import read_npz
 from nlf_pipeline.cameras.readers.tum import read_tum
 from nlf_pipeline.cameras.static import MOVING_PX
+from nlf_pipeline.cameras.tracks.background_motion import BackgroundMotion, measure_background_motion
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.files import check_readable
 from nlf_pipeline.masks import MaskTracks

@@ -8,9 +8,9 @@ import numpy as np
 
 from nlf_pipeline.artefacts import CameraPath, CameraReport, CameraWindow, FocalSource, Intrinsics, VideoFacts
 from nlf_pipeline.cameras import TrackedCamera
-from nlf_pipeline.cameras.shot_solving import Shot, ShotWindow, solve_shot
-from nlf_pipeline.cameras.window_joining import PlacedWindow, ShotPath, join_windows
-from nlf_pipeline.cameras.window_motion import Lens
+from nlf_pipeline.cameras.windows.shot_solving import Shot, ShotWindow, solve_shot
+from nlf_pipeline.cameras.windows.window_joining import PlacedWindow, ShotPath, join_windows
+from nlf_pipeline.cameras.windows.window_motion import Lens
 from nlf_pipeline.masks import MaskTracks
 
 _SOURCES: tuple[FocalSource, ...] = ("user", "metadata", "calibrated", "assumed")

@@ -5,7 +5,7 @@ import numpy as np
 
 from nlf_pipeline.artefacts import CameraPath, CameraReport, CameraWindow, Intrinsics, VideoFacts
 from nlf_pipeline.cameras import TrackedCamera
-from nlf_pipeline.cameras.background_motion import BackgroundMotion, measure_background_motion
+from nlf_pipeline.cameras.tracks.background_motion import BackgroundMotion, measure_background_motion
 from nlf_pipeline.masks import MaskTracks
 
 _SAMPLES = 24

@@ -13,8 +13,8 @@ import scipy.sparse
 import scipy.sparse.linalg
 from scipy.spatial.transform import Rotation
 
-from nlf_pipeline.cameras.rotation_pairs import KeyframePairs
-from nlf_pipeline.cameras.rotation_residuals import TurningCamera, pair_errors, pair_jacobian, pair_residuals
+from nlf_pipeline.cameras.turning.rotation_pairs import KeyframePairs
+from nlf_pipeline.cameras.turning.rotation_residuals import TurningCamera, pair_errors, pair_jacobian, pair_residuals
 
 _KERNEL_PX = 1.0
 """Residuals well above this count as outliers; or well above the median while that is larger."""

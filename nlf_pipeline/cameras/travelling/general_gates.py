@@ -6,16 +6,16 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from nlf_pipeline.artefacts import Gate
-from nlf_pipeline.cameras.keyframe_mapping import NoModel, map_keyframes, solve_zooming
-from nlf_pipeline.cameras.point_tracks import PointTracks
-from nlf_pipeline.cameras.triangulation import Sightings, distances_px, refine_points, triangulate
-from nlf_pipeline.cameras.view_graph import (
+from nlf_pipeline.cameras.tracks.point_tracks import PointTracks
+from nlf_pipeline.cameras.travelling.keyframe_mapping import NoModel, map_keyframes, solve_zooming
+from nlf_pipeline.cameras.travelling.triangulation import Sightings, distances_px, refine_points, triangulate
+from nlf_pipeline.cameras.travelling.view_graph import (
     make_camera,
     relative_rotations,
     select_keyframes,
     thin_keyframes,
 )
-from nlf_pipeline.cameras.window_motion import Lens, WindowMotion
+from nlf_pipeline.cameras.windows.window_motion import Lens, WindowMotion
 from nlf_pipeline.geometry import invert_rigid
 
 _FOCAL_RANGE = (0.4, 6.0)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
-from nlf_pipeline.cameras.window_motion import WindowMotion
+from nlf_pipeline.cameras.windows.window_motion import WindowMotion
 from nlf_pipeline.geometry import rigid, transform_points
 
 _LEAST_SHARED_POINTS = 20

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nlf_pipeline.cameras.point_tracks import PointTracks
+from nlf_pipeline.cameras.tracks.point_tracks import PointTracks
 
 _FEWEST_POINTS = 10
 """A median of fewer says nothing."""

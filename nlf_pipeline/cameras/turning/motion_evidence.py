@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 
 from nlf_pipeline.artefacts import MotionClass
-from nlf_pipeline.cameras.focal_observability import fit_pairs
-from nlf_pipeline.cameras.point_tracks import PointTracks
-from nlf_pipeline.cameras.rotation_pairs import KeyframePairs, gather_pairs, neighbour_pairs, spread_keyframes
-from nlf_pipeline.cameras.rotation_residuals import TurningCamera, pair_residuals
-from nlf_pipeline.cameras.window_motion import WindowMotion
+from nlf_pipeline.cameras.tracks.point_tracks import PointTracks
+from nlf_pipeline.cameras.turning.focal_observability import fit_pairs
+from nlf_pipeline.cameras.turning.rotation_pairs import KeyframePairs, gather_pairs, neighbour_pairs, spread_keyframes
+from nlf_pipeline.cameras.turning.rotation_residuals import TurningCamera, pair_residuals
+from nlf_pipeline.cameras.windows.window_motion import WindowMotion
 
 STILL_PX = 0.5
 """Pictures from tripods move less than this; anything held or steered moves by many times as much."""

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from nlf_pipeline.cameras.keyframes import ROTATION_RULE, choose_keyframes
-from nlf_pipeline.cameras.point_tracks import PointTracks
-from nlf_pipeline.cameras.radial_lens import principal_point_px
+from nlf_pipeline.cameras.tracks.keyframes import ROTATION_RULE, choose_keyframes
+from nlf_pipeline.cameras.tracks.point_tracks import PointTracks
+from nlf_pipeline.cameras.tracks.radial_lens import principal_point_px
 
 _MIN_KEYFRAMES = 10
 _GAPS = (1, 2, 3, 4, 6, 8, 12, 16, 24)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nlf_pipeline.cameras.radial_lens import distort, distortion_jacobian, undistort
-from nlf_pipeline.cameras.rotation_pairs import KeyframePairs
+from nlf_pipeline.cameras.tracks.radial_lens import distort, distortion_jacobian, undistort
+from nlf_pipeline.cameras.turning.rotation_pairs import KeyframePairs
 
 _MIN_DEPTH = 0.05
 

@@ -7,11 +7,11 @@ import cv2
 import framepump
 import numpy as np
 
-from nlf_pipeline.cameras.corners import CLEAR, find_corners, is_on
-from nlf_pipeline.cameras.keyframes import KeyframePicker
-from nlf_pipeline.cameras.motion_guess import fit_motion, guess_motion
-from nlf_pipeline.cameras.point_tracks import PointTracks
-from nlf_pipeline.cameras.working_pictures import WorkingPicture, choose_reduction, working_pictures
+from nlf_pipeline.cameras.tracks.corners import CLEAR, find_corners, is_on
+from nlf_pipeline.cameras.tracks.keyframes import KeyframePicker
+from nlf_pipeline.cameras.tracks.motion_guess import fit_motion, guess_motion
+from nlf_pipeline.cameras.tracks.point_tracks import PointTracks
+from nlf_pipeline.cameras.tracks.working_pictures import WorkingPicture, choose_reduction, working_pictures
 from nlf_pipeline.masks import MaskTracks
 
 _FORWARD_BACKWARD_PX = 0.7

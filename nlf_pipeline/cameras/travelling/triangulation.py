@@ -5,8 +5,8 @@ from typing import Self
 
 import numpy as np
 
-from nlf_pipeline.cameras.point_tracks import PointTracks
-from nlf_pipeline.cameras.radial_lens import principal_point_px, undistort
+from nlf_pipeline.cameras.tracks.point_tracks import PointTracks
+from nlf_pipeline.cameras.tracks.radial_lens import principal_point_px, undistort
 
 _MIN_PARALLAX = np.deg2rad(0.3)
 """Root mean square deviation of a point's rays: a range of one degree, evenly filled."""

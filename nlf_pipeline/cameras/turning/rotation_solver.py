@@ -7,14 +7,14 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import breadth_first_order, connected_components, minimum_spanning_tree
 
-from nlf_pipeline.cameras.focal_observability import fit_pairs, guess_focal, is_clearly_worse, weigh_focal
-from nlf_pipeline.cameras.point_tracks import PointTracks
-from nlf_pipeline.cameras.rotation_adjustment import Adjusted, FocalFreedom, adjust
-from nlf_pipeline.cameras.rotation_frames import TurningFrames, solve_frames
-from nlf_pipeline.cameras.rotation_loops import close_loops
-from nlf_pipeline.cameras.rotation_pairs import KeyframePairs, gather_pairs, spread_keyframes
-from nlf_pipeline.cameras.rotation_residuals import TurningCamera
-from nlf_pipeline.cameras.window_motion import Lens, WindowMotion
+from nlf_pipeline.cameras.tracks.point_tracks import PointTracks
+from nlf_pipeline.cameras.turning.focal_observability import fit_pairs, guess_focal, is_clearly_worse, weigh_focal
+from nlf_pipeline.cameras.turning.rotation_adjustment import Adjusted, FocalFreedom, adjust
+from nlf_pipeline.cameras.turning.rotation_frames import TurningFrames, solve_frames
+from nlf_pipeline.cameras.turning.rotation_loops import close_loops
+from nlf_pipeline.cameras.turning.rotation_pairs import KeyframePairs, gather_pairs, spread_keyframes
+from nlf_pipeline.cameras.turning.rotation_residuals import TurningCamera
+from nlf_pipeline.cameras.windows.window_motion import Lens, WindowMotion
 from nlf_pipeline.geometry import rigid
 
 _ZOOM_RMS = 0.8

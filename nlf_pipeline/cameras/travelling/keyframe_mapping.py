@@ -9,10 +9,15 @@ from pathlib import Path
 import numpy as np
 import pycolmap
 
-from nlf_pipeline.cameras.keyframe_bundle import adjust_with_distortion, give_focal, weigh_focal, weigh_given_focal
-from nlf_pipeline.cameras.point_tracks import PointTracks
-from nlf_pipeline.cameras.view_graph import write_view_graph
-from nlf_pipeline.cameras.window_motion import Lens
+from nlf_pipeline.cameras.tracks.point_tracks import PointTracks
+from nlf_pipeline.cameras.travelling.keyframe_bundle import (
+    adjust_with_distortion,
+    give_focal,
+    weigh_focal,
+    weigh_given_focal,
+)
+from nlf_pipeline.cameras.travelling.view_graph import write_view_graph
+from nlf_pipeline.cameras.windows.window_motion import Lens
 
 _FEWEST_IMAGES = 3
 _LEAST_REGISTERED = 0.9

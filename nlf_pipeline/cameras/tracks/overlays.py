@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from nlf_pipeline.cameras.corners import grid_cells
-from nlf_pipeline.cameras.point_tracks import PointTracks
+from nlf_pipeline.cameras.tracks.corners import grid_cells
+from nlf_pipeline.cameras.tracks.point_tracks import PointTracks
 
 _STILL_PX = 0.5
 _SCENE_MOVES_PX = 3.0

@@ -5,7 +5,7 @@ Pixels are measured from the principal point here; `u` is the undistorted image 
 
 import numpy as np
 
-from nlf_pipeline.cameras.point_tracks import PointTracks
+from nlf_pipeline.cameras.tracks.point_tracks import PointTracks
 
 _NEWTON_STEPS = 8
 _MIN_SLOPE = 0.2

@@ -3,9 +3,9 @@
 import numpy as np
 
 from nlf_pipeline.artefacts import Gate
-from nlf_pipeline.cameras.motion_evidence import step_rotation_errors
-from nlf_pipeline.cameras.point_tracks import PointTracks
-from nlf_pipeline.cameras.window_motion import WindowMotion
+from nlf_pipeline.cameras.tracks.point_tracks import PointTracks
+from nlf_pipeline.cameras.turning.motion_evidence import step_rotation_errors
+from nlf_pipeline.cameras.windows.window_motion import WindowMotion
 
 _LEAST_COVERAGE = 0.8
 _STEP_LIMIT_DEG = 1.0

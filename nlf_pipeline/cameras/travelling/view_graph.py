@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pycolmap
 
-from nlf_pipeline.cameras.point_tracks import PointTracks
-from nlf_pipeline.cameras.window_motion import Lens
+from nlf_pipeline.cameras.tracks.point_tracks import PointTracks
+from nlf_pipeline.cameras.windows.window_motion import Lens
 
 _FRAMES_PER_KEYFRAME = 6
 _MOST_KEYFRAMES = 48

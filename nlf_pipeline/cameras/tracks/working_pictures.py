@@ -8,7 +8,7 @@ import framepump
 import numpy as np
 from rlemasklib import RLEMask
 
-from nlf_pipeline.cameras.corners import CLEAR, FAINT, find_corners
+from nlf_pipeline.cameras.tracks.corners import CLEAR, FAINT, find_corners
 from nlf_pipeline.masks import MaskTracks
 
 _LONG_SIDE_PX, _LONGER_SIDE_PX = 640, 960

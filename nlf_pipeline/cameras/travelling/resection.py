@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
-from nlf_pipeline.cameras.triangulation import Sightings
+from nlf_pipeline.cameras.travelling.triangulation import Sightings
 from nlf_pipeline.geometry import invert_rigid, rigid
 
 FEWEST_POINTS = 12

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
-from nlf_pipeline.cameras.point_tracks import PointTracks
-from nlf_pipeline.cameras.radial_lens import directions, distort, distortion_jacobian, principal_point_px
-from nlf_pipeline.cameras.rotation_residuals import TurningCamera, rotation_jacobian
+from nlf_pipeline.cameras.tracks.point_tracks import PointTracks
+from nlf_pipeline.cameras.tracks.radial_lens import directions, distort, distortion_jacobian, principal_point_px
+from nlf_pipeline.cameras.turning.rotation_residuals import TurningCamera, rotation_jacobian
 
 _MIN_POINTS = 10
 _STEPS = 10

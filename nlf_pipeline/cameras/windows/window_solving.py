@@ -7,20 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from nlf_pipeline.artefacts import Gate
-from nlf_pipeline.cameras.general_gates import gate_general
-from nlf_pipeline.cameras.general_solver import NoModel, solve_general
-from nlf_pipeline.cameras.keyframes import choose_keyframes
-from nlf_pipeline.cameras.motion_evidence import (
+from nlf_pipeline.cameras.tracks.keyframes import choose_keyframes
+from nlf_pipeline.cameras.tracks.point_tracks import PointTracks
+from nlf_pipeline.cameras.travelling.general_gates import gate_general
+from nlf_pipeline.cameras.travelling.general_solver import NoModel, solve_general
+from nlf_pipeline.cameras.turning.motion_evidence import (
     STILL_PX,
     MotionEvidence,
     classify_motion,
     measure_displacement,
     measure_motion,
 )
-from nlf_pipeline.cameras.point_tracks import PointTracks
-from nlf_pipeline.cameras.rotation_gates import gate_rotation
-from nlf_pipeline.cameras.rotation_solver import TooFewPointsError, solve_rotation
-from nlf_pipeline.cameras.window_motion import Lens, WindowMotion
+from nlf_pipeline.cameras.turning.rotation_gates import gate_rotation
+from nlf_pipeline.cameras.turning.rotation_solver import TooFewPointsError, solve_rotation
+from nlf_pipeline.cameras.windows.window_motion import Lens, WindowMotion
 
 FEWEST_FRAMES = 12
 """Shorter shots have too little parallax to tell a path."""

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import framepump
 import numpy as np
 
-from nlf_pipeline.cameras.overlays import drop_overlays
-from nlf_pipeline.cameras.point_following import FollowingOptions, follow_points
-from nlf_pipeline.cameras.point_tracks import PointTracks, join_tracks
-from nlf_pipeline.cameras.rotation_pairs import spread_keyframes
-from nlf_pipeline.cameras.window_motion import Lens
-from nlf_pipeline.cameras.window_solving import SolvedWindow, solve_window
-from nlf_pipeline.cameras.working_pictures import choose_reduction, pictures_at
+from nlf_pipeline.cameras.tracks.overlays import drop_overlays
+from nlf_pipeline.cameras.tracks.point_following import FollowingOptions, follow_points
+from nlf_pipeline.cameras.tracks.point_tracks import PointTracks, join_tracks
+from nlf_pipeline.cameras.tracks.working_pictures import choose_reduction, pictures_at
+from nlf_pipeline.cameras.turning.rotation_pairs import spread_keyframes
+from nlf_pipeline.cameras.windows.window_motion import Lens
+from nlf_pipeline.cameras.windows.window_solving import SolvedWindow, solve_window
 from nlf_pipeline.masks import MaskTracks
 
 _LONGEST_TURN = 900

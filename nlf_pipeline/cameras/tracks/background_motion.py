@@ -6,8 +6,8 @@ import cv2
 import framepump
 import numpy as np
 
-from nlf_pipeline.cameras.corners import find_corners, is_on
-from nlf_pipeline.cameras.working_pictures import WorkingPicture, choose_reduction, pictures_at
+from nlf_pipeline.cameras.tracks.corners import find_corners, is_on
+from nlf_pipeline.cameras.tracks.working_pictures import WorkingPicture, choose_reduction, pictures_at
 from nlf_pipeline.masks import MaskTracks
 
 _LONG_SIDE_PX = 640

@@ -4,12 +4,12 @@ import dataclasses
 
 import numpy as np
 
-from nlf_pipeline.cameras.keyframe_mapping import KeyframeModel, NoModel, map_keyframes
-from nlf_pipeline.cameras.point_tracks import PointTracks
-from nlf_pipeline.cameras.resection import fill_gaps, interpolate_path, resect, to_first_camera
-from nlf_pipeline.cameras.triangulation import Sightings, place_points
-from nlf_pipeline.cameras.view_graph import select_keyframes
-from nlf_pipeline.cameras.window_motion import Lens, WindowMotion
+from nlf_pipeline.cameras.tracks.point_tracks import PointTracks
+from nlf_pipeline.cameras.travelling.keyframe_mapping import KeyframeModel, NoModel, map_keyframes
+from nlf_pipeline.cameras.travelling.resection import fill_gaps, interpolate_path, resect, to_first_camera
+from nlf_pipeline.cameras.travelling.triangulation import Sightings, place_points
+from nlf_pipeline.cameras.travelling.view_graph import select_keyframes
+from nlf_pipeline.cameras.windows.window_motion import Lens, WindowMotion
 from nlf_pipeline.geometry import invert_rigid
 
 _MIN_FOCAL_EVIDENCE = 1.05

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 import cv2
 import numpy as np
 
-from nlf_pipeline.cameras.rotation_adjustment import Adjusted, FocalFreedom, adjust
-from nlf_pipeline.cameras.rotation_pairs import KeyframePairs, find_homography_inliers, join_pairs, pad_pairs
-from nlf_pipeline.cameras.rotation_residuals import TurningCamera, pair_residuals
+from nlf_pipeline.cameras.turning.rotation_adjustment import Adjusted, FocalFreedom, adjust
+from nlf_pipeline.cameras.turning.rotation_pairs import KeyframePairs, find_homography_inliers, join_pairs, pad_pairs
+from nlf_pipeline.cameras.turning.rotation_residuals import TurningCamera, pair_residuals
 
 _REACH = 0.5
 """Of the picture's angle of view: how far apart the pictures may seem to be, drift included."""

@@ -1,0 +1,1 @@
+"""Points of the background, followed from picture to picture."""

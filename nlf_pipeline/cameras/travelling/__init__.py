@@ -1,0 +1,1 @@
+"""Cameras that travel: solved from points by structure from motion, and checked."""

@@ -1,0 +1,1 @@
+"""Cameras that turn and zoom on the spot: solved from points, told from others, and checked."""

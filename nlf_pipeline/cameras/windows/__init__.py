@@ -1,0 +1,1 @@
+"""Windows of frames that are solved together, and shots made of them."""
