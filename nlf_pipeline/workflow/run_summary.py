@@ -64,8 +64,8 @@ def _camera_notes(folder: Path) -> Iterable[str]:
     intrinsics = Intrinsics.load(folder / "intrinsics.json")
     if intrinsics.focal_source == "assumed":
         yield (
-            f"the focal length ({intrinsics.focal_px[0]:.0f} px) is assumed, since nothing tells it; distances scale with it: "
-            "give the field of view where it is known: --config fov=DEGREES"
+            f"the focal length ({intrinsics.focal_px[0]:.0f} px) is assumed, since neither the file nor the pictures "
+            "tell it, and distances scale with it; give the field of view where it is known: --config fov=DEGREES"
         )
     windows = CameraReport.load(folder / "camera_report.json").windows
     for window in windows:
