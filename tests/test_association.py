@@ -17,7 +17,7 @@ from nlf_pipeline.segmenters.association import (
     start_motion,
     update_motion,
 )
-from nlf_pipeline.segmenters.tracklets import Sighting, identities, reliability, split_at_changes
+from nlf_pipeline.segmenters.tracklets import Sighting, ends, identities, reliability, split_at_changes
 
 FPS = 30.0
 RADIUS_PX = 100.0
@@ -32,7 +32,7 @@ def looks(colour: int, rng: np.random.Generator) -> np.ndarray:
     return np.sqrt(share / share.sum(axis=-1, keepdims=True)).astype(np.float32)
 
 
-def walk(frames, x_px, colour, rng, y_px=300.0, visible_part=1.0, noise_px=1.0):
+def walk(frames, x_px, colour, rng, y_px=300.0, visible_part=1.0, noise_px=1.0, likeness: float | None = 0.9):
     """Sightings of somebody at x_px(t) in `frames`."""
     mask = RLEMask.zeros((4, 4))
     return tuple(
@@ -43,7 +43,7 @@ def walk(frames, x_px, colour, rng, y_px=300.0, visible_part=1.0, noise_px=1.0):
             mask=mask,
             appearance=looks(colour, rng).astype(np.float16),
             visible_part=visible_part,
-            likeness=0.9,
+            likeness=likeness,
         )
         for t in frames
     )
@@ -192,6 +192,44 @@ def test_somebody_hidden_for_long_comes_back_as_himself(hidden_s):
         walk(range(back + 40), lambda t: 900 - 3 * t, BLUE, rng),
     ]
     assert sorted(len(person) for person in identities(pieces, FPS)) == [80, back + 40]
+
+
+@pytest.mark.parametrize("pan_px_per_frame", [0.0, -9.0, 9.0])
+@pytest.mark.parametrize("found_late", [-3, 0, 6])
+def test_somebody_hidden_while_the_camera_pans_is_continued(pan_px_per_frame, found_late):
+    """Guesses go on where he would have been without the pan, even after he is followed again where he is."""
+    rng = np.random.default_rng(11)
+    pan = lambda t: pan_px_per_frame * max(0, t - 50)  # noqa: E731
+    at = lambda t: 400 + 2 * t - pan(t)  # noqa: E731
+    unpanned = lambda t: 400 + 2 * t  # noqa: E731
+    back = 62
+    guesses = walk(range(50, back + found_late), unpanned, RED, rng, visible_part=0.15, likeness=None)
+    pieces = [
+        walk(range(50), at, RED, rng) + guesses,
+        walk(range(back, 110), at, RED, rng),
+        walk(range(110), lambda t: 470.0 - pan(t), BLUE, rng),
+    ]
+    hidden, other = sorted(identities(pieces, FPS), key=len)
+    assert len(other) == 110
+    frames = [s.frame for s in hidden]
+    assert frames == [*range(50), *(s.frame for s in guesses if s.frame < back), *range(back, 110)]
+    assert all(s.likeness is not None for s in hidden if s.frame >= back)
+
+
+def test_who_is_seen_elsewhere_at_the_same_time_is_somebody_else():
+    rng = np.random.default_rng(12)
+    pieces = [walk(range(61), lambda t: 400.0, RED, rng), walk(range(60, 110), lambda t: 420.0, RED, rng)]
+    assert sorted(len(person) for person in identities(pieces, FPS)) == [50, 61]
+
+
+def test_guesses_tell_nothing_about_the_motion():
+    rng = np.random.default_rng(13)
+    seen = walk(range(40), lambda t: 3.0 * t, RED, rng)
+    guessed = walk(range(40, 60), lambda t: 900.0, RED, rng, visible_part=0.3, likeness=None)
+    with_guesses, without = ends(seen + guessed, FPS), ends(seen, FPS)
+    assert with_guesses.last_frame == without.last_frame == 39
+    np.testing.assert_array_equal(with_guesses.last.mean, without.last.mean)
+    np.testing.assert_array_equal(with_guesses.last.covariance, without.last.covariance)
 
 
 def test_somebody_who_enters_late_is_somebody_new():

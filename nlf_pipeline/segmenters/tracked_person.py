@@ -30,6 +30,9 @@ class TrackedPerson:
     feet_radii: float
     """How far his lowest point is usually below his hips, in radii."""
     sightings: list[Sighting] = field(default_factory=list)
+    """Of the present tracklet."""
+    before: list[Sighting] = field(default_factory=list)
+    """Of the tracklet before that."""
 
     @classmethod
     def start(cls, frame: int, seen: Seen) -> Self:

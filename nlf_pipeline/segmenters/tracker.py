@@ -45,6 +45,8 @@ class _RecentFrame:
     frame: int
     image: np.ndarray
     people: list[Observation]
+    guesses: list[Found]
+    """People hidden behind those, and where the colours of each were seen."""
 
 
 class PeopleTracker:
@@ -65,7 +67,7 @@ class PeopleTracker:
         self._search_missing_every = max(1, round(_SEARCH_MISSING_S * fps))
         self._recent: deque[_RecentFrame] = deque(maxlen=self._search_every)
         self._people: list[TrackedPerson] = []
-        self._finished: list[Tracklet] = []
+        self._finished: list[list[Sighting]] = []
         self._steps = 0
 
     def step(self, frame: int, image: np.ndarray) -> None:
@@ -89,10 +91,10 @@ class PeopleTracker:
                 started.append(person)
         self._record(frame, found, missing)
         people = [seen.observation for _, seen in found]
-        people += self._glimpse(frame, image, people)
+        guesses = self._glimpse(frame, image, people)
         for person in started:
             self._trace_back(person)
-        self._recent.append(_RecentFrame(frame, image, people))
+        self._recent.append(_RecentFrame(frame, image, people, guesses))
         self._drop_lost(frame)
         self._steps += 1
 
@@ -101,7 +103,7 @@ class PeopleTracker:
         for person in self._people:
             self._close(person)
         self._people = []
-        return self._finished
+        return [tuple(sightings) for sightings in self._finished if sightings]
 
     def _follow(self, frame: int, image: np.ndarray) -> list[Found]:
         """Look for everybody where he is expected."""
@@ -154,7 +156,7 @@ class PeopleTracker:
             alone = sum(seen.observation.extent.intersects(extent) for extent in extents) == 1
             person.meet(frame, self._fps, seen, sighting, alone)
 
-    def _glimpse(self, frame: int, image: np.ndarray, people: Sequence[Observation]) -> list[Observation]:
+    def _glimpse(self, frame: int, image: np.ndarray, people: Sequence[Observation]) -> list[Found]:
         """Mark what sticks out of people who are hidden behind those seen, without learning from it."""
         covers: list[Cover] = [(person.window, person.mask) for person in people]
         glimpsed = []
@@ -168,7 +170,7 @@ class PeopleTracker:
                 observation = Observation(pose.landmarks_px, pose.visibility, pose.circle, *visible)
                 seen = Seen(observation, person.looks, 0.0)
                 person.sightings.append(self._sighting(frame, seen, person.area_radii2, None))
-                glimpsed.append(observation)
+                glimpsed.append((person, seen))
         return glimpsed
 
     def _sighting(self, frame: int, seen: Seen, area_radii2: float, likeness: float | None) -> Sighting:
@@ -190,24 +192,27 @@ class PeopleTracker:
         past = dataclasses.replace(person, sightings=[])
         for recent in reversed(self._recent):
             expected = past.expect(recent.frame, self._fps)
-            covers: list[Cover] = [(other.window, other.mask) for other in recent.people]
+            others = [*recent.people, *(seen.observation for other, seen in recent.guesses if other is not person)]
+            covers: list[Cover] = [(other.window, other.mask) for other in others]
             observation = self._workers.run(partial(_observe, recent.image, covers), expected.pose.circle)
             seen = observation and look(recent.image, observation, covers, past.area_radii2)
             if not seen or not is_expected(expected, seen, rivals=()):
                 break
-            if any(is_duplicate(seen.observation, other) for other in recent.people):
+            if any(is_duplicate(seen.observation, other) for other in others):
                 break
             seen = dataclasses.replace(seen, observation=seen.observation.without(covers))
             sighting = self._sighting(recent.frame, seen, past.area_radii2, seen.observation.likeness())
             past.meet(recent.frame, self._fps, seen, sighting, alone=False)
             recent.people.append(seen.observation)
         person.sightings[:0] = past.sightings[::-1]
+        while person.before and person.before[-1].is_guess and person.before[-1].frame >= person.sightings[0].frame:
+            person.before.pop()
 
     def _close(self, person: TrackedPerson) -> None:
         """End the tracklet; the person may go on with a new one."""
         if person.sightings:
-            self._finished.append(tuple(person.sightings))
-            person.sightings = []
+            self._finished.append(person.sightings)
+            person.before, person.sightings = person.sightings, []
 
     def _drop_lost(self, frame: int) -> None:
         """Expect nobody any more who was not seen for long or has walked out of the picture."""

@@ -45,6 +45,11 @@ class Sighting:
     likeness: float | None
     """How much like a person it looked, in [0, 1]; None if only colours were seen where he was expected."""
 
+    @property
+    def is_guess(self) -> bool:
+        """Only colours were seen where he was expected: the place is the prediction's and tells nothing."""
+        return self.likeness is None
+
 
 Tracklet = tuple[Sighting, ...]
 """In order of frames, at least one."""
@@ -84,13 +89,14 @@ def _filtered(sightings: Sequence[Sighting], fps: float) -> Motion:
 
 
 def ends(tracklet: Tracklet, fps: float) -> TrackletEnds:
-    """Where and how fast a tracklet starts and ends."""
+    """Where and how fast a tracklet starts and ends, by the sightings that are not guesses."""
     count = max(2, round(_END_S * fps))
+    seen = [sighting for sighting in tracklet if not sighting.is_guess] or tracklet
     return TrackletEnds(
-        first_frame=tracklet[0].frame,
-        last_frame=tracklet[-1].frame,
-        first=_filtered(tracklet[:count][::-1], fps),
-        last=_filtered(tracklet[-count:], fps),
+        first_frame=seen[0].frame,
+        last_frame=seen[-1].frame,
+        first=_filtered(seen[:count][::-1], fps),
+        last=_filtered(seen[-count:], fps),
     )
 
 
@@ -105,7 +111,18 @@ def identities(tracklets: Sequence[Tracklet], fps: float) -> list[Tracklet]:
         for j, after in enumerate(tips):
             if 0 < after.first_frame - before.last_frame <= prices.longest_gap_s * fps:
                 costs[i, j] = link_cost(before, after, parts_distance(looks[i], looks[j]), fps, prices)
-    return [tuple(s for i in chain for s in pieces[i]) for chain in link_tracklets(costs)]
+    return [_joined([pieces[i] for i in chain]) for chain in link_tracklets(costs)]
+
+
+def _joined(pieces: Sequence[Tracklet]) -> Tracklet:
+    """One tracklet out of several whose sightings follow one another, but for guesses: these give way."""
+    joined: list[Sighting] = []
+    for piece in pieces:
+        first = next((k for k, sighting in enumerate(piece) if not sighting.is_guess), 0)
+        while joined and joined[-1].frame >= piece[first].frame:
+            joined.pop()
+        joined += [s for s in piece if not joined or s.frame > joined[-1].frame]
+    return tuple(joined)
 
 
 def reliability(person: Tracklet, fps: float) -> float:
