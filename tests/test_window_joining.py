@@ -1,5 +1,7 @@
 """Windows of one path, each in its own frame and unit, come back as that path."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -82,3 +84,46 @@ def test_walking_standing_walking_gives_two_units():
     truth = np.linalg.inv(T[83]) @ T[84:]
     np.testing.assert_allclose(steps[:, :3, :3], truth[:, :3, :3], atol=1e-9)
     np.testing.assert_allclose(steps[:, :3, 3], 2 * truth[:, :3, 3], atol=1e-9)
+
+
+def replaced(placed, **changes):
+    return PlacedWindow(placed.start, dataclasses.replace(placed.motion, **changes))
+
+
+def test_the_first_step_in_a_new_unit_is_whole():
+    """The window before was refused and taken to turn only, though the camera moved while both overlap."""
+    T = true_path()
+    parts = [window(T, 0, 40, 1.0), window(T, 30, 80, 1.0, "rotation"), window(T, 60, N_FRAMES, 3.0, ids=[])]
+    parts[1].motion.T_window_cam[:, :3, 3] = 0
+    path = join_windows(parts)
+    np.testing.assert_array_equal(path.segment, np.repeat([0, 1], [80, N_FRAMES - 80]))
+    steps = np.linalg.norm(np.diff(path.T_scene_cam[79:, :3, 3], axis=0), axis=-1)
+    np.testing.assert_allclose(steps, 3 * np.linalg.norm(np.diff(T[79:, :3, 3], axis=0), axis=-1), atol=1e-9)
+
+
+def test_a_camera_that_stops_stays_where_it_has_arrived():
+    T = true_path()
+    standing = window(T, 60, N_FRAMES, 1.0, "rotation")
+    standing.motion.T_window_cam[:, :3, 3] = 0
+    path = join_windows([window(T, 0, 80, 1.0), standing])
+    np.testing.assert_allclose(path.T_scene_cam[80:, :3, 3], np.tile(T[79, :3, 3], (N_FRAMES - 80, 1)), atol=1e-9)
+
+
+def test_without_shared_frames_the_path_goes_on_from_the_last_pose():
+    T = true_path()
+    first, second = window(T, 0, 50, 1.0), window(T, 50, N_FRAMES, 2.0)
+    path = join_windows([first, second])
+    np.testing.assert_allclose(path.T_scene_cam[49], T[49], atol=1e-9)
+    np.testing.assert_allclose(path.T_scene_cam[50:], T[49] @ second.motion.T_window_cam, atol=1e-9)
+    np.testing.assert_array_equal(path.segment, np.repeat([0, 1], [50, N_FRAMES - 50]))
+
+
+def test_shared_frames_are_as_well_known_as_the_better_window_knows_them():
+    T = true_path()
+    n, lost = 60, np.arange(60) >= 50
+    first, second = window(T, 0, n, 1.0), window(T, 40, N_FRAMES, 1.0)
+    first = replaced(first, tracked=~lost, residual_px=np.where(lost, np.nan, 0.5))
+    second = replaced(second, residual_px=np.full(N_FRAMES - 40, 2.0))
+    path = join_windows([first, second])
+    assert path.tracked.all()
+    np.testing.assert_array_equal(path.residual_px, np.repeat([0.5, 2.0], [40, N_FRAMES - 40]))

@@ -28,6 +28,11 @@ class PointTracks:
         """Frames in the run."""
         return len(self.ids)
 
+    @property
+    def stop(self) -> int:
+        """The clip's frame after the last."""
+        return self.start + len(self.ids)
+
     def shared(self, i: int, j: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Points seen in both of the frames `i` and `j`.
 

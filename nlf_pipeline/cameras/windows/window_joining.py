@@ -52,10 +52,11 @@ def join_windows(windows: Sequence[PlacedWindow]) -> ShotPath:
     """One path from overlapping windows, fading from one to the next while they overlap.
 
     A window whose scale relative to the ones before cannot be told, since the camera did not travel while
-    they overlap, begins a segment with a unit of its own.
+    they overlap, begins a segment with a unit of its own. A window that begins where the one before stops goes
+    on from its last pose.
 
     Args:
-        windows: in order; together they cover the shot, the first starts at 0, and each overlaps the one before.
+        windows: in order; together they cover the shot, and the first starts at 0.
     """
     n_frames = windows[-1].stop
     path = ShotPath(
@@ -67,24 +68,28 @@ def join_windows(windows: Sequence[PlacedWindow]) -> ShotPath:
         points=np.zeros((0, 3)),
         point_segment=np.zeros(0, dtype=int),
     )
-    stop, segment, travelled = 0, 0, False
+    stop, segment, travelled, travelled_last = 0, 0, False, False
     known: dict[int, np.ndarray] = {}
     clouds: list[tuple[np.ndarray, int]] = []
     for window in windows:
         motion, overlap = window.motion, slice(window.start, min(stop, window.stop))
         travels = motion.motion_class == "general"
         before = path.T_scene_cam[overlap]
-        scale = _relative_scale(before, motion, known) if travels and travelled else 1.0
-        if scale is None:
+        scale = _relative_scale(before, motion, known, travelled_last) if travels and travelled else 1.0
+        anchors = slice(0, len(before)) if travels else slice(len(before) - 1, len(before))
+        if scale is None:  # the new unit holds from the last frame before it
             scale, segment, known = 1.0, segment + 1, {}
-            overlap = slice(stop, stop)
-        T = _moved(motion.T_window_cam, before, scale) if len(before) else motion.T_window_cam
+            overlap, anchors = slice(stop, stop), slice(len(before) - 1, len(before))
+        if len(before):
+            T = _moved(motion.T_window_cam, before, scale, anchors)
+        else:
+            T = path.T_scene_cam[max(stop - 1, 0)] @ motion.T_window_cam
         _write(path, window, T, overlap, stop, segment)
         if travels:
             placed = _place_points(motion, T, scale)
             known = dict(zip(motion.point_ids.tolist(), placed, strict=True))
             clouds.append((placed, segment))
-        stop, travelled = window.stop, travelled or travels
+        stop, travelled, travelled_last = window.stop, travelled or travels, travels
     points = [np.zeros((0, 3)), *(cloud for cloud, _ in clouds)]
     owners = [np.zeros(0, dtype=int), *(np.full(len(cloud), owner) for cloud, owner in clouds)]
     return ShotPath(
@@ -102,10 +107,13 @@ def _place_points(motion: WindowMotion, T_scene_cam: np.ndarray, scale: float) -
     return transform_points(T_scene_cam[0], scale * motion.points)
 
 
-def _relative_scale(before: np.ndarray, motion: WindowMotion, known: dict[int, np.ndarray]) -> float | None:
+def _relative_scale(
+    before: np.ndarray, motion: WindowMotion, known: dict[int, np.ndarray], travelled_last: bool
+) -> float | None:
     """Size of the window's unit in that of the path so far; None if it cannot be told.
 
-    Both saw the same points: the ratio of the points' distances from the camera, else of the camera's travel.
+    Both saw the same points: the ratio of the points' distances from the camera, else of the camera's travel,
+    unless the window before knows none.
     """
     n = len(before)
     if n < 2:
@@ -121,18 +129,21 @@ def _relative_scale(before: np.ndarray, motion: WindowMotion, known: dict[int, n
     travel_before, travel, whole = (
         np.sqrt(np.var(T[:, :3, 3], axis=0).sum()) for T in (before, motion.T_window_cam[:n], motion.T_window_cam)
     )
-    if travel <= _LEAST_TRAVEL * whole or travel_before == 0:
+    if not travelled_last or travel <= _LEAST_TRAVEL * whole:
         return None
     return float(travel_before / travel)
 
 
-def _moved(T_window_cam: np.ndarray, before: np.ndarray, scale: float) -> np.ndarray:
-    """(frames, 4, 4) the window's poses after the similarity that fits them to `before`, their first ones, best."""
+def _moved(T_window_cam: np.ndarray, before: np.ndarray, scale: float, anchors: slice) -> np.ndarray:
+    """(frames, 4, 4) the window's poses after the similarity that fits them to `before`, their first ones, best.
+
+    Rotations count in all frames of `before`, places in its `anchors`.
+    """
     n = len(before)
     relative = before[:, :3, :3] @ np.swapaxes(T_window_cam[:n, :3, :3], -1, -2)
     R = Rotation.from_matrix(relative).mean().as_matrix()
     centres = scale * T_window_cam[:, :3, 3] @ R.T
-    shift = np.mean(before[:, :3, 3] - centres[:n], axis=0)
+    shift = np.mean(before[anchors, :3, 3] - centres[anchors], axis=0)
     return rigid(R @ T_window_cam[:, :3, :3], centres + shift)
 
 
@@ -147,6 +158,7 @@ def _write(path: ShotPath, window: PlacedWindow, T: np.ndarray, overlap: slice, 
         logs = np.log(path.focal_px[overlap]), np.log(motion.focal_px[:n])
         path.focal_px[overlap] = np.exp((1 - share) * logs[0] + share * logs[1])
         path.tracked[overlap] |= motion.tracked[:n]
+        path.residual_px[overlap] = np.fmax(path.residual_px[overlap], motion.residual_px[:n])
     path.T_scene_cam[new] = T[first:]
     path.focal_px[new] = motion.focal_px[first:]
     path.tracked[new] = motion.tracked[first:]
