@@ -138,6 +138,12 @@ def test_a_doubtful_solution_says_nothing_about_the_lens(monkeypatch):
     np.testing.assert_allclose(focals(solved), 1.2)
 
 
+def test_a_doubtful_zoom_about_the_guess_is_solved_once(monkeypatch):
+    doubtful = Truth("rotation_zoom", (0.86, 1.5), notes=("travels, but ...",), travels=True)
+    solver = Solver(monkeypatch, doubtful)
+    assert not solver.run().shows_focal and solver.n_followed == 1
+
+
 def test_a_given_lens_is_never_changed(monkeypatch):
     given = Lens(1.0, is_known=True)
     solver = Solver(monkeypatch, Truth("rotation", 1.3), Truth("general", 1.3))

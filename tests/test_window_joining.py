@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from nlf_pipeline.cameras.windows import window_joining
 from nlf_pipeline.cameras.windows.window_joining import PlacedWindow, join_windows
 from nlf_pipeline.cameras.windows.window_motion import WindowMotion
 from nlf_pipeline.geometry import invert_rigid, rigid, transform_points
@@ -127,3 +128,16 @@ def test_shared_frames_are_as_well_known_as_the_better_window_knows_them():
     path = join_windows([first, second])
     assert path.tracked.all()
     np.testing.assert_array_equal(path.residual_px, np.repeat([0.5, 2.0], [40, N_FRAMES - 40]))
+
+
+def test_a_long_way_has_several_units_though_nothing_breaks(monkeypatch):
+    monkeypatch.setattr(window_joining, "_LONGEST_SEGMENT", 60)
+    T = true_path()
+    path = join_windows(windows(T, [1.0, 3.0, 0.2, 1.0]))
+    np.testing.assert_allclose(path.T_scene_cam, T, atol=1e-6)
+    np.testing.assert_array_equal(path.segment, np.repeat([0, 1], [60, 60]))
+    np.testing.assert_array_equal(path.point_segment, np.repeat([0, 1], [400, 400]))
+    still = join_windows(windows(T, [1.0, 1.0, 1.0, 1.0], motion_class="rotation"))
+    assert np.all(still.segment == 0)
+    unlike = [window(T, 0, 60, 1.0), window(T, 60, 120, 2.0)]
+    np.testing.assert_array_equal(join_windows(unlike).segment, np.repeat([0, 1], [60, 60]))

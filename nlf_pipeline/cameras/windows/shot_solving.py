@@ -22,7 +22,9 @@ from nlf_pipeline.masks import MaskTracks
 _LONGEST_TURN = 900
 """Frames of a turning camera that are solved together at most: loops close within them."""
 _FOCAL_AGREEMENT = 0.005
-"""Windows of one lens may differ by this, relatively, before they are solved again."""
+"""Windows of one lens may differ by this, relatively, before they are solved again ..."""
+_ZOOM_AGREEMENT = 0.05
+"""... and those that seem to zoom by this in their first frame."""
 log = logging.getLogger(__name__)
 
 
@@ -171,7 +173,7 @@ def _lens_beside(window: ShotWindow, showing: list[ShotWindow]) -> Lens:
 
 def _contradicts(window: ShotWindow, lens: Lens) -> bool:
     ratio = window.lens_at(window.start).focal_px / lens.focal_px
-    return lens.is_known and abs(ratio - 1) > _FOCAL_AGREEMENT
+    return lens.is_known and abs(ratio - 1) > (_ZOOM_AGREEMENT if window.zooms else _FOCAL_AGREEMENT)
 
 
 def _refocused(window: ShotWindow, lens: Lens) -> ShotWindow:

@@ -9,6 +9,8 @@ from scipy.spatial.transform import Rotation, Slerp
 from nlf_pipeline.cameras.windows.window_motion import WindowMotion
 from nlf_pipeline.geometry import rigid, transform_points
 
+_LONGEST_SEGMENT = 2700
+"""Frames after which the next window begins a segment: the unit of length drifts by some 2 % from window to window."""
 _LEAST_SHARED_POINTS = 20
 _LEAST_TRAVEL = 0.05
 """Of the window's whole travel: a camera that moves less while windows overlap does not tell their scales."""
@@ -52,7 +54,8 @@ def join_windows(windows: Sequence[PlacedWindow]) -> ShotPath:
     """One path from overlapping windows, fading from one to the next while they overlap.
 
     A window whose scale relative to the ones before cannot be told, since the camera did not travel while
-    they overlap, begins a segment with a unit of its own. A window that begins where the one before stops goes
+    they overlap, begins a segment with a unit of its own. So does one every now and then on a long way, where the
+    unit has drifted. A window that begins where the one before stops goes
     on from its last pose.
 
     Args:
@@ -77,7 +80,10 @@ def join_windows(windows: Sequence[PlacedWindow]) -> ShotPath:
         before = path.T_scene_cam[overlap]
         scale = _relative_scale(before, motion, known, travelled_last) if travels and travelled else 1.0
         anchors = slice(0, len(before)) if travels else slice(len(before) - 1, len(before))
-        if scale is None:  # the new unit holds from the last frame before it
+        is_long = stop - int(np.searchsorted(path.segment[:stop], segment)) >= _LONGEST_SEGMENT
+        if scale is not None and travels and is_long:
+            segment += 1
+        elif scale is None:  # the new unit holds from the last frame before it
             scale, segment, known = 1.0, segment + 1, {}
             overlap, anchors = slice(stop, stop), slice(len(before) - 1, len(before))
         if len(before):
