@@ -97,7 +97,7 @@ class CameraPath(ArrayArtefact):
     """(frames,) in [0, 1]: 0 = guessed, 1 = well supported by the evidence."""
     segment: np.ndarray
     """(frames,) int, ascending from 0: frames of one segment share a unit of length. A segment ends at a cut, and where
-    parts of a long shot could not be brought to one scale; its unit holds from the last frame before it."""
+    parts of a long shot could not be brought or kept to one scale; its unit holds from the last frame before it."""
     points: np.ndarray
     """(points, 3) static points of the background, scene frame, in the unit of their segment's path."""
     point_segment: np.ndarray

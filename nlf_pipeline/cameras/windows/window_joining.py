@@ -1,5 +1,6 @@
 """Windows of one shot, solved one by one, brought into one frame and, where that can be told, one unit of length."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -61,16 +62,7 @@ def join_windows(windows: Sequence[PlacedWindow]) -> ShotPath:
     Args:
         windows: in order; together they cover the shot, and the first starts at 0.
     """
-    n_frames = windows[-1].stop
-    path = ShotPath(
-        T_scene_cam=np.tile(np.eye(4), (n_frames, 1, 1)),
-        focal_px=np.ones(n_frames),
-        tracked=np.zeros(n_frames, dtype=bool),
-        residual_px=np.full(n_frames, np.nan),
-        segment=np.zeros(n_frames, dtype=int),
-        points=np.zeros((0, 3)),
-        point_segment=np.zeros(0, dtype=int),
-    )
+    path = _empty_path(windows[-1].stop)
     stop, segment, travelled, travelled_last = 0, 0, False, False
     known: dict[int, np.ndarray] = {}
     clouds: list[tuple[np.ndarray, int]] = []
@@ -98,14 +90,18 @@ def join_windows(windows: Sequence[PlacedWindow]) -> ShotPath:
         stop, travelled, travelled_last = window.stop, travelled or travels, travels
     points = [np.zeros((0, 3)), *(cloud for cloud, _ in clouds)]
     owners = [np.zeros(0, dtype=int), *(np.full(len(cloud), owner) for cloud, owner in clouds)]
+    return dataclasses.replace(path, points=np.concatenate(points), point_segment=np.concatenate(owners))
+
+
+def _empty_path(n_frames: int) -> ShotPath:
     return ShotPath(
-        path.T_scene_cam,
-        path.focal_px,
-        path.tracked,
-        path.residual_px,
-        path.segment,
-        np.concatenate(points),
-        np.concatenate(owners),
+        T_scene_cam=np.tile(np.eye(4), (n_frames, 1, 1)),
+        focal_px=np.ones(n_frames),
+        tracked=np.zeros(n_frames, dtype=bool),
+        residual_px=np.full(n_frames, np.nan),
+        segment=np.zeros(n_frames, dtype=int),
+        points=np.zeros((0, 3)),
+        point_segment=np.zeros(0, dtype=int),
     )
 
 
