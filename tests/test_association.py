@@ -17,7 +17,14 @@ from nlf_pipeline.segmenters.association import (
     start_motion,
     update_motion,
 )
-from nlf_pipeline.segmenters.tracklets import Sighting, ends, identities, reliability, split_at_changes
+from nlf_pipeline.segmenters.tracklets import (
+    Sighting,
+    ends,
+    identities,
+    reliability,
+    split_at_changes,
+    without_guesses,
+)
 
 FPS = 30.0
 RADIUS_PX = 100.0
@@ -220,6 +227,15 @@ def test_who_is_seen_elsewhere_at_the_same_time_is_somebody_else():
     rng = np.random.default_rng(12)
     pieces = [walk(range(61), lambda t: 400.0, RED, rng), walk(range(60, 110), lambda t: 420.0, RED, rng)]
     assert sorted(len(person) for person in identities(pieces, FPS)) == [50, 61]
+
+
+def test_guesses_give_way_but_what_was_seen_does_not():
+    rng = np.random.default_rng(14)
+    seen = walk(range(40), lambda t: 3.0 * t, RED, rng)
+    guessed = walk(range(40, 50), lambda t: 900.0, RED, rng, likeness=None)
+    for frame in (0, 20, 40, 45, 50, 60):
+        kept = without_guesses(seen + guessed, frame)
+        assert [s.frame for s in kept] == list(range(min(max(frame, 40), 50)))
 
 
 def test_guesses_tell_nothing_about_the_motion():

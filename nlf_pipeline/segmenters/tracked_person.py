@@ -32,7 +32,7 @@ class TrackedPerson:
     sightings: list[Sighting] = field(default_factory=list)
     """Of the present tracklet."""
     before: list[Sighting] = field(default_factory=list)
-    """Of the tracklet before that."""
+    """Of the tracklet before that; its guesses give way to what is found in hindsight."""
 
     @classmethod
     def start(cls, frame: int, seen: Seen) -> Self:

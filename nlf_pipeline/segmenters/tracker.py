@@ -23,7 +23,7 @@ from nlf_pipeline.segmenters.observation import Cover, Observation, observe
 from nlf_pipeline.segmenters.people_search import PeopleSearch
 from nlf_pipeline.segmenters.sharing import Body, glimpse
 from nlf_pipeline.segmenters.tracked_person import TrackedPerson
-from nlf_pipeline.segmenters.tracklets import Sighting, Tracklet
+from nlf_pipeline.segmenters.tracklets import Sighting, Tracklet, without_guesses
 from nlf_pipeline.segmenters.workers import Models, Workers
 
 _SEARCH_S = 1 / 3  # between searches of the whole frame
@@ -192,6 +192,7 @@ class PeopleTracker:
         past = dataclasses.replace(person, sightings=[])
         for recent in reversed(self._recent):
             expected = past.expect(recent.frame, self._fps)
+            # His own guesses came from where he was expected before: they must neither hide nor stand for him.
             others = [*recent.people, *(seen.observation for other, seen in recent.guesses if other is not person)]
             covers: list[Cover] = [(other.window, other.mask) for other in others]
             observation = self._workers.run(partial(_observe, recent.image, covers), expected.pose.circle)
@@ -205,8 +206,7 @@ class PeopleTracker:
             past.meet(recent.frame, self._fps, seen, sighting, alone=False)
             recent.people.append(seen.observation)
         person.sightings[:0] = past.sightings[::-1]
-        while person.before and person.before[-1].is_guess and person.before[-1].frame >= person.sightings[0].frame:
-            person.before.pop()
+        person.before[:] = without_guesses(person.before, person.sightings[0].frame)
 
     def _close(self, person: TrackedPerson) -> None:
         """End the tracklet; the person may go on with a new one."""

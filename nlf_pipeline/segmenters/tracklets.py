@@ -118,11 +118,18 @@ def _joined(pieces: Sequence[Tracklet]) -> Tracklet:
     """One tracklet out of several whose sightings follow one another, but for guesses: these give way."""
     joined: list[Sighting] = []
     for piece in pieces:
-        first = next((k for k, sighting in enumerate(piece) if not sighting.is_guess), 0)
-        while joined and joined[-1].frame >= piece[first].frame:
-            joined.pop()
+        first = next((sighting for sighting in piece if not sighting.is_guess), piece[0])
+        joined = without_guesses(joined, first.frame)
         joined += [s for s in piece if not joined or s.frame > joined[-1].frame]
     return tuple(joined)
+
+
+def without_guesses(sightings: Sequence[Sighting], frame: int) -> list[Sighting]:
+    """The sightings without guesses at their end in `frame` or later, where the person turned out to be elsewhere."""
+    kept = len(sightings)
+    while kept and sightings[kept - 1].is_guess and sightings[kept - 1].frame >= frame:
+        kept -= 1
+    return list(sightings[:kept])
 
 
 def reliability(person: Tracklet, fps: float) -> float:
