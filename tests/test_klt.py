@@ -98,6 +98,14 @@ def test_a_zoom_is_told_frame_by_frame(tmp_path):
     np.testing.assert_allclose(camera.intrinsics.K_frames(N_FRAMES)[:, 0, 0], zoom * FOCAL_PX, rtol=0.04)
 
 
+def test_a_given_focal_length_is_that_of_the_first_frame_of_a_zoom(tmp_path):
+    zoom = np.linspace(1, 1.6, 25)
+    pictures = [picture(yaw, zoom=z) for yaw, z in zip(np.linspace(0, 25, 25), zoom, strict=True)]
+    camera = track(tmp_path, pictures, intrinsics=guess(SIZE_PX, FOCAL_PX + 3, "user"))
+    assert camera.intrinsics.focal_px[0] == FOCAL_PX + 3 and camera.intrinsics.zoom[0] == 1
+    np.testing.assert_allclose(camera.intrinsics.zoom, zoom, rtol=0.03)
+
+
 def test_people_do_not_count(tmp_path):
     """Somebody with a rich texture runs past a still background and covers a third of it."""
     plain, runner = picture(0), picture(20, seed=5)

@@ -8,7 +8,7 @@ import pytest
 
 from nlf_pipeline.cameras.tracks.point_tracks import PointTracks
 from nlf_pipeline.cameras.turning.motion_evidence import MotionEvidence
-from nlf_pipeline.cameras.windows import focal_doubt, shot_solving
+from nlf_pipeline.cameras.windows import shot_solving
 from nlf_pipeline.cameras.windows.focal_doubt import suggest_focal
 from nlf_pipeline.cameras.windows.shot_solving import Shot, solve_shot
 from nlf_pipeline.cameras.windows.window_motion import Lens, WindowMotion
@@ -219,4 +219,19 @@ def test_doubtful_solutions_and_still_cameras_contradict_nothing(monkeypatch):
     for truth in (Truth("rotation", 1.3, notes=("failed",)), Truth("static")):
         solver = Solver(monkeypatch, truth)
         assert suggest_focal(solver.shot, solver.run(given).windows, given) is None
-    assert focal_doubt._DOUBTFUL > 0.05
+
+
+def test_a_zoom_made_up_for_want_of_the_right_lens_does_not_count(monkeypatch):
+    given = Lens(1.0, is_known=True)
+    solver = Solver(monkeypatch, Truth("rotation_zoom", (1.0, 1.5), notes=("failed",), travels=True))
+    windows = solver.run(given).windows
+    solver.truths = (Truth("general", 1.25),)
+    assert suggest_focal(solver.shot, windows, given) == pytest.approx(1.25)
+
+
+def test_a_true_zoom_is_compared_frame_by_frame(monkeypatch):
+    """The given focal length holds for the shot's first frame, not for the frames that are looked at."""
+    given = Lens(1.0, is_known=True)
+    solver = Solver(monkeypatch, Truth("static"), Truth("rotation_zoom", (1.3, 1.5)))
+    windows = [window for window in solver.run(Lens(1.3, is_known=True)).windows if not window.stands]
+    assert suggest_focal(solver.shot, windows, given) is None

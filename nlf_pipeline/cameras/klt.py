@@ -71,15 +71,13 @@ def _track_shot(shot: Shot, intrinsics: Intrinsics) -> _SolvedShot:
     windows = solved.windows
     path = join_windows([PlacedWindow(w.start - shot.range.start, w.solved.motion) for w in windows])
     source = "calibrated" if solved.shows_focal else intrinsics.focal_source
-    constant_px = solved.focal * longer_side_px if solved.shows_focal else given_px
+    first_px = solved.focal * longer_side_px if solved.shows_focal else given_px
     suggested = suggest_focal(shot, windows, lens) if is_known else None
     notes = [] if suggested is None else [_describe_doubt(suggested * longer_side_px, intrinsics)]
     return _SolvedShot(
         path=path,
         confidence=_confidence(path, windows),
-        focal_clip_px=path.focal_px * (longer_side_px / max(windows[0].size_px))
-        if solved.zooms
-        else np.full(len(path.focal_px), constant_px),
+        focal_clip_px=first_px * (path.focal_px / path.focal_px[0] if solved.zooms else np.ones_like(path.focal_px)),
         k1=solved.k1 if solved.shows_distortion else None,
         focal_source=source,
         rows=_report_rows(windows, source, notes),

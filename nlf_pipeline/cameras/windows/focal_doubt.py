@@ -9,6 +9,8 @@ from nlf_pipeline.cameras.windows.window_motion import Lens
 
 _DOUBTFUL = 0.08
 """Relative difference that the pictures must show; they seldom err by half as much."""
+_USUAL_FOCAL = 0.87
+"""Share of the longer side to start from, since the given one may be far off."""
 
 
 def suggest_focal(shot: Shot, windows: list[ShotWindow], given: Lens) -> float | None:
@@ -27,8 +29,9 @@ def suggest_focal(shot: Shot, windows: list[ShotWindow], given: Lens) -> float |
         return None
     longest = max(moving, key=lambda window: window.stop - window.start)
     part = dataclasses.replace(shot, range=slice(longest.start, longest.stop))
-    free = solve_tracks(next(follow_background(part)), dataclasses.replace(given, is_known=False), part)
+    free = solve_tracks(next(follow_background(part)), Lens(_USUAL_FOCAL, given.k1), part)
     if not free.shows_focal:
         return None
-    ratio = free.lens_at(longest.start).focal_px / longest.lens_at(longest.start).focal_px
+    kept = longest.lens_at(longest.start) if free.zooms else given
+    ratio = free.lens_at(longest.start).focal_px / kept.focal_px
     return float(given.focal_px * ratio) if abs(np.log(ratio)) > _DOUBTFUL else None

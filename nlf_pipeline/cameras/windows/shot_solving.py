@@ -91,7 +91,7 @@ class SolvedShot:
     windows: list[ShotWindow]
     """In order; together they cover the shot."""
     focal: float
-    """Share of the picture's longer side that is the focal length of all frames unless the camera zooms."""
+    """Share of the picture's longer side that is the first frame's focal length; all frames' unless the camera zooms."""
     k1: float
     """Distortion."""
     shows_focal: bool
@@ -119,13 +119,15 @@ def solve_shot(shot: Shot, lens: Lens) -> SolvedShot:
         windows = _with_one_lens(shot, windows, lens)
     trusted = [window for window in windows if not window.stands and not window.solved.notes]
     best = max(trusted, key=_preference, default=None)
+    zooms = any(window.zooms for window in windows)
+    first = windows[0] if zooms or best is None else best
     return SolvedShot(
         windows,
-        focal=(best or windows[0]).lens_at(shot.range.start).focal_px if shows_focal else lens.focal_px,
+        focal=first.lens_at(shot.range.start).focal_px if shows_focal else lens.focal_px,
         k1=best.solved.motion.k1 if best else lens.k1,
         shows_focal=shows_focal,
         shows_distortion=best is not None,
-        zooms=any(window.zooms for window in windows),
+        zooms=zooms,
     )
 
 
