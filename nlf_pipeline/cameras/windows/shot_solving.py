@@ -91,7 +91,7 @@ class SolvedShot:
     windows: list[ShotWindow]
     """In order; together they cover the shot."""
     focal: float
-    """Share of the picture's longer side that is the first frame's focal length; all frames' unless the camera zooms."""
+    """The first frame's focal length, and all others' unless the camera zooms, as a share of the longer side."""
     k1: float
     """Distortion."""
     shows_focal: bool
