@@ -149,7 +149,7 @@ def tables(results: dict[str, Result]) -> list[str]:
     if all(name in results for name in _SAME_CLIP):
         parts.append(moved_line(*(results[name] for name in _SAME_CLIP)))
     if of(SPOILED):
-        parts.append(spoiled_table(of(SPOILED), results.get("spoiled_nothing")))
+        parts.append(spoiled_table(of(SPOILED)))
     if of(CALIBRATED):
         speed = [r.person_frames_per_s for r in of(CALIBRATED)]
         wall, cpu = (sum(column) / len(speed) for column in zip(*speed, strict=True))

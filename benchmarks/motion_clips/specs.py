@@ -1,6 +1,6 @@
 """The clips: who moves, how they are filmed, and what goes wrong with the estimates."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 Camera = Literal["moving", "static"]
@@ -50,7 +50,7 @@ class ErrorLevels:
 
 
 NLF_GRADE = ErrorLevels()
-NO_ERRORS = ErrorLevels(*[0.0] * 18)
+NO_ERRORS = replace(NLF_GRADE, **{f.name: 0.0 for f in fields(ErrorLevels) if f.name != "lose_hidden"})
 
 
 @dataclass(frozen=True)
