@@ -26,9 +26,14 @@ _SPEED_FLOOR, _SPEED_PER_NOISE = 0.25, 1.5
 _END_RATIO = 1.6
 """It stays planted up to so many times that speed."""
 _BEGIN_HEIGHT, _END_HEIGHT = 0.09, 0.13
+_NEAR_FLOOR = 0.06
+"""A foot so near the floor may stand on it, wherever the other one is, metres."""
+_LEAST_SLOPE = 0.1
+"""Of viewing rays towards the floor; along flatter ones the picture does not tell where a foot is."""
 _LEAST_PLANTED_S = 0.1
 _DRIFT_LIMIT = 0.2
 """A planted foot stays this near its stance's mean place; what goes farther took a step, however slowly, metres."""
+_RIDGE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -37,8 +42,13 @@ class FootMotion:
 
     points: np.ndarray
     """(frames, 2, 3) left, right; metres."""
-    speeds: np.ndarray
-    """(frames, 2) speed of that point of the sole, metres per second."""
+    velocities: np.ndarray
+    """(frames, 2, 3) velocity of that point of the sole, metres per second."""
+
+    @property
+    def speeds(self) -> np.ndarray:
+        """(frames, 2) metres per second."""
+        return np.linalg.norm(self.velocities, axis=-1)
 
 
 def foot_motion(soles: np.ndarray, up: np.ndarray, fps: float) -> FootMotion:
@@ -52,9 +62,9 @@ def foot_motion(soles: np.ndarray, up: np.ndarray, fps: float) -> FootMotion:
     lowest = np.argmin(soles @ up, axis=-1)[..., None]
     points = np.take_along_axis(soles, lowest[..., None], axis=-2)[..., 0, :]
     if len(soles) < 2:
-        return FootMotion(points, np.zeros(soles.shape[:2]))
-    speeds = np.linalg.norm(np.gradient(soles, 1 / fps, axis=0), axis=-1)
-    return FootMotion(points, np.take_along_axis(speeds, lowest, axis=-1)[..., 0])
+        return FootMotion(points, np.zeros_like(points))
+    velocities = np.gradient(soles, 1 / fps, axis=0)
+    return FootMotion(points, np.take_along_axis(velocities, lowest[..., None], axis=-2)[..., 0, :])
 
 
 @dataclass(frozen=True)
@@ -133,15 +143,36 @@ def find_stances(
     return Stances(*(np.concatenate(column) for column in zip(*rows, strict=True)))
 
 
-def planted_feet(motion: FootMotion, fps: float) -> np.ndarray:
+def speeds_on_floor(motion: FootMotion, centres: np.ndarray) -> np.ndarray:
+    """How fast feet would move if they were on the floor where the picture shows them.
+
+    A foot at rest whose distance from the camera is misjudged moves along its viewing ray only.
+
+    Args:
+        motion: of one person in the world.
+        centres: (frames, 3) camera centres, world.
+
+    Returns:
+        (frames, 2) metres per second.
+    """
+    rays = motion.points - centres[:, None]
+    rays = rays / np.maximum(np.linalg.norm(rays, axis=-1, keepdims=True), _RIDGE)
+    falling = np.minimum(rays[..., 1], -_LEAST_SLOPE)
+    drawn = motion.velocities - rays * (motion.velocities[..., 1] / falling)[..., None]
+    return np.linalg.norm(drawn, axis=-1)
+
+
+def planted_feet(motion: FootMotion, centres: np.ndarray, fps: float) -> np.ndarray:
     """How firmly each foot stands on the floor y = 0, with hysteresis: harder to begin than to continue.
 
     Heights are judged against the lower foot of the last and next moments, since all of a person
     may be estimated a little too high or too low; speeds against those of the slower foot, which
-    mostly stands, and then moves by noise alone.
+    mostly stands, and then moves by noise alone. Near the floor, movement along the viewing ray
+    does not count, nor does the other foot.
 
     Args:
         motion: of one person in the world, without gaps or cuts.
+        centres: (frames, 3) camera centres, world.
         fps: frames per second.
 
     Returns:
@@ -150,11 +181,14 @@ def planted_feet(motion: FootMotion, fps: float) -> np.ndarray:
     heights = motion.points[..., 1]
     lowest = minimum_filter1d(heights.min(axis=1), 2 * round(_BASELINE_S * fps) + 1, mode="nearest")
     heights = heights - np.clip(lowest, -_BASELINE_LIMIT, _BASELINE_LIMIT)[:, None]
+    near = np.abs(motion.points[..., 1]) < _NEAR_FLOOR
+    heights = np.where(near, np.minimum(heights, _NEAR_FLOOR), heights)
+    speeds = np.where(near, np.minimum(motion.speeds, speeds_on_floor(motion, centres)), motion.speeds)
     usual = float(np.median(motion.speeds.min(axis=1)))
     slow = float(np.clip(_SPEED_FLOOR + _SPEED_PER_NOISE * usual, *_SPEED_LIMIT))
-    begin = (motion.speeds < slow) & (heights < _BEGIN_HEIGHT)
-    go_on = (motion.speeds < _END_RATIO * slow) & (heights < _END_HEIGHT)
-    firmness = np.clip((_END_RATIO * slow - motion.speeds) / (_END_RATIO * slow - slow / 2), 1e-3, 1) ** 2
+    begin = (speeds < slow) & (heights < _BEGIN_HEIGHT)
+    go_on = (speeds < _END_RATIO * slow) & (heights < _END_HEIGHT)
+    firmness = np.clip((_END_RATIO * slow - speeds) / (_END_RATIO * slow - slow / 2), 1e-3, 1) ** 2
     planted = np.zeros(begin.shape)
     for foot in (0, 1):
         for run in true_runs(go_on[:, foot]):

@@ -13,8 +13,9 @@ from scipy.sparse.linalg import splu
 from scipy.spatial.transform import Rotation
 
 from nlf_pipeline.filtering import true_runs, whittaker
-from nlf_pipeline.fitting.contacts import FootMotion, foot_motion, part_stances, planted_feet
+from nlf_pipeline.fitting.contacts import foot_motion, part_stances, planted_feet
 from nlf_pipeline.fitting.leg_ik import move_feet
+from nlf_pipeline.fitting.leg_turning import feet_at, turn_legs
 from nlf_pipeline.fitting.soles import TOES, Soles
 from nlf_pipeline.geometry import skew
 from nlf_pipeline.kinematics import joint_positions
@@ -23,10 +24,12 @@ _BODY_LATERAL_SD, _BODY_DEPTH_SD = 0.012, 0.08
 """Errors of a body's place across and along the viewing ray, metres."""
 _BODY_ROLL_SD, _BODY_LEAN_SD = 0.02, 0.07
 """Errors of a body's orientation about the viewing ray, which the picture shows well, and about other axes, radians."""
-_BODY_ERROR_S = 0.4
+_BODY_ERROR_S = 0.25
 """How slowly both change, seconds."""
-_FOOT_SD = (0.02, 0.01, 0.02)
-"""Error of a foot relative to the body along x, y and z, metres; least along y, where it would bend the knee."""
+_FOOT_LATERAL_SD, _FOOT_DEPTH_SD, _FOOT_HEIGHT_SD = 0.02, 0.06, 0.007
+"""Errors of a foot relative to the body across and along the viewing ray, and in height, metres.
+
+Together they allow least in height, where they would bend the knee."""
 _FOOT_ERROR_S = 0.3
 """How slowly it changes, seconds."""
 _ROUNDS = 2
@@ -60,6 +63,8 @@ class Stepping:
     """(frames, 2, 3) toe joints, world, metres: x and z must not change while planted."""
     lowest: np.ndarray
     """(frames, 2) height of the lowest sole point, metres: must be 0 while planted."""
+    precision: np.ndarray
+    """(frames, 2, 3, 3) how certain the places of the feet relative to the body are, 1 / metres^2."""
 
     @property
     def plants(self) -> list[tuple[int, slice]]:
@@ -81,28 +86,40 @@ def lock_feet(
         move: without it the contacts are found and nothing is moved.
     """
     joints = joint_positions(rotations, root, feet.joints_rest)
-    motion = foot_motion(feet.posed(rotations, joints), _UP, fps)
-    hold, moved = _firmness(motion, joints, fps), np.zeros((len(root), 6))
+    steps, moved = _stepping(rotations, joints, feet, centres, fps), np.zeros((len(root), 6))
     for _ in range(_ROUNDS if move else 0):
-        rays = joints[:, 0] - centres
-        rays = rays / np.maximum(np.linalg.norm(rays, axis=-1, keepdims=True), _RIDGE)
-        steps = Stepping(hold, joints[:, list(TOES)], motion.points[..., 1])
-        so_far, moved = moved, body_motion(steps, joints[:, 0], rays, moved, fps)
+        so_far, moved = moved, body_motion(steps, joints[:, 0], _rays(joints[:, 0], centres), moved, fps)
         offsets, turns = np.split(moved - so_far, 2, axis=-1)
         rotations = Rotation.from_rotvec(turns).as_matrix()[:, None] @ rotations
         joints = joint_positions(rotations, joints[:, 0] + offsets, feet.joints_rest)
-        motion = foot_motion(feet.posed(rotations, joints), _UP, fps)
-        hold = _firmness(motion, joints, fps)
-    if move:
-        steps = Stepping(hold, joints[:, list(TOES)], motion.points[..., 1])
-        rotations = move_feet(rotations, joints, foot_offsets(resting_offsets(steps), hold, fps))
+        steps = _stepping(rotations, joints, feet, centres, fps)
+    if move and steps.plants:
+        goals = feet_at(rotations, joints, feet) + foot_offsets(resting_offsets(steps), steps.hold, fps)
+        rotations = turn_legs(rotations, joints[:, 0], feet, goals, _rays(joints[:, 0], centres))
         joints = joint_positions(rotations, joints[:, 0], feet.joints_rest)
-    return LockedMotion(rotations, joints, hold > 0)
+        rotations = move_feet(rotations, joints, goals - feet_at(rotations, joints, feet))
+        joints = joint_positions(rotations, joints[:, 0], feet.joints_rest)
+    return LockedMotion(rotations, joints, steps.hold > 0)
 
 
-def _firmness(motion: FootMotion, joints: np.ndarray, fps: float) -> np.ndarray:
-    """(frames, 2) how firmly each foot is planted, 0-1, each stance in one place."""
-    return part_stances(planted_feet(motion, fps), joints[:, list(TOES)][..., [0, 2]])
+def _stepping(rotations: np.ndarray, joints: np.ndarray, feet: Soles, centres: np.ndarray, fps: float) -> Stepping:
+    motion, toes = foot_motion(feet.posed(rotations, joints), _UP, fps), joints[:, list(TOES)]
+    hold = part_stances(planted_feet(motion, centres, fps), toes[..., [0, 2]])
+    rays = _rays(toes, centres[:, None])
+    precision = _inverse_covariance(rays, _FOOT_LATERAL_SD, _FOOT_DEPTH_SD) + np.diag(_UP) / _FOOT_HEIGHT_SD**2
+    return Stepping(hold, toes, motion.points[..., 1], precision)
+
+
+def _rays(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Unit vectors from the camera to the points."""
+    rays = points - centres
+    return rays / np.maximum(np.linalg.norm(rays, axis=-1, keepdims=True), _RIDGE)
+
+
+def _inverse_covariance(axes: np.ndarray, across_sd: float, along_sd: float) -> np.ndarray:
+    """(..., 3, 3) of errors with different spread across and along (..., 3) unit vectors."""
+    along = axes[..., :, None] * axes[..., None, :]
+    return (np.eye(3) - along) / across_sd**2 + along / along_sd**2
 
 
 def body_motion(steps: Stepping, root: np.ndarray, rays: np.ndarray, so_far: np.ndarray, fps: float) -> np.ndarray:
@@ -120,29 +137,37 @@ def body_motion(steps: Stepping, root: np.ndarray, rays: np.ndarray, so_far: np.
     Returns:
         (frames, 6) offsets of the root, metres, and rotation vectors about it, radians, from the evidence.
     """
-    design, target, hold = _stance_equations(steps, root)
+    if not steps.plants:
+        return np.zeros_like(so_far)
+    design, target = _stance_equations(steps, root)
     target = target + design[:, : so_far.size] @ so_far.ravel()
-    frames, foot_sd = len(root), np.tile(_FOOT_SD, len(target) // 3)
+    frames, held = len(root), steps.hold > 0
+    hold, precision = steps.hold[held], steps.precision[held]
     places = 1e-6 * sparse.eye_array(2 * len(steps.plants))
     prior = sparse.block_diag([_smoothness_prior(rays, fps), places], format="csc")
-    strength = 1 / (foot_sd**2 * _FOOT_ERROR_S * fps)
-    residual = np.zeros_like(target)
+    residual = np.zeros((len(hold), 3))
     for _ in range(_REWEIGHTINGS):
-        believed = hold * strength / (1 + (residual / (3 * foot_sd)) ** 2) ** 2
-        weighted = design.T @ sparse.diags_array(believed)
+        squared = np.einsum("ni,nij,nj->n", residual, precision, residual) / 3
+        believed = hold / (1 + squared / 9) ** 2 / (_FOOT_ERROR_S * fps)
+        weighted = design.T @ _block_diagonal(precision * believed[:, None, None])
         solution = splu((prior + weighted @ design).tocsc()).solve(weighted @ target)
-        residual = target - design @ solution
+        residual = (target - design @ solution).reshape(-1, 3)
     return solution[: 6 * frames].reshape(-1, 6)
 
 
 def resting_offsets(steps: Stepping) -> np.ndarray:
-    """(frames, 2, 3) offsets that bring planted feet to rest: at the stance's mean place, on the floor."""
+    """(frames, 2, 3) offsets that bring planted feet to rest: at the stance's most probable place on the floor.
+
+    Where feet are surest across the viewing rays, that is where the rays meet the floor.
+    """
     left = np.zeros_like(steps.toes)
     for foot, run in steps.plants:
-        weights = steps.hold[run, foot, None]
-        toes = steps.toes[run, foot]
-        left[run, foot] = (toes * weights).sum(0) / weights.sum(0) - toes
-        left[run, foot, 1] = -steps.lowest[run, foot]
+        at = steps.toes[run, foot].copy()
+        at[:, 1] = steps.lowest[run, foot]
+        precision = steps.precision[run, foot] * steps.hold[run, foot, None, None]
+        pull = (precision @ at[..., None]).sum(axis=0)[[0, 2], 0]
+        x, z = np.linalg.solve(precision.sum(axis=0)[[0, 2]][:, [0, 2]], pull)
+        left[run, foot] = np.array([x, 0, z]) - at
     return left
 
 
@@ -164,10 +189,9 @@ def foot_offsets(left: np.ndarray, hold: np.ndarray, fps: float) -> np.ndarray:
 def _smoothness_prior(rays: np.ndarray, fps: float) -> sparse.csc_array:
     """(6 frames, 6 frames) precision of offsets and rotations: small, smooth, smaller across the ray than along it."""
     frames, slowness = len(rays), _BODY_ERROR_S * fps
-    along = rays[:, :, None] * rays[:, None, :]
     certainty = np.zeros((frames, 6, 6))
-    certainty[:, :3, :3] = (np.eye(3) - along) / _BODY_LATERAL_SD**2 + along / _BODY_DEPTH_SD**2
-    certainty[:, 3:, 3:] = (np.eye(3) - along) / _BODY_LEAN_SD**2 + along / _BODY_ROLL_SD**2
+    certainty[:, :3, :3] = _inverse_covariance(rays, _BODY_LATERAL_SD, _BODY_DEPTH_SD)
+    certainty[:, 3:, 3:] = _inverse_covariance(rays, _BODY_LEAN_SD, _BODY_ROLL_SD)
     prior = _block_diagonal(certainty / slowness)
     if frames < 3:
         return prior
@@ -181,7 +205,7 @@ def _block_diagonal(blocks: np.ndarray) -> sparse.csc_array:
     return sparse.csc_array(sparse.bsr_array((blocks, np.arange(n), np.arange(n + 1))))
 
 
-def _stance_equations(steps: Stepping, root: np.ndarray) -> tuple[sparse.csc_array, np.ndarray, np.ndarray]:
+def _stance_equations(steps: Stepping, root: np.ndarray) -> tuple[sparse.csc_array, np.ndarray]:
     """Three equations per planted foot and frame: x and z come to the stance's place, the sole to the floor."""
     frames = len(steps.hold)
     place = np.full(steps.hold.shape, -1)
@@ -199,4 +223,4 @@ def _stance_equations(steps: Stepping, root: np.ndarray) -> tuple[sparse.csc_arr
     design = sparse.csc_array((values, (rows, columns)), shape=(3 * n, 6 * frames + 2 * len(steps.plants)))
     toes = steps.toes[at, foot]
     target = -np.stack([toes[:, 0], steps.lowest[at, foot], toes[:, 2]], axis=-1)
-    return design, target.ravel(), np.repeat(steps.hold[at, foot], 3)
+    return design, target.ravel()
