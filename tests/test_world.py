@@ -19,16 +19,12 @@ from walkers import (
 
 from nlf_pipeline.artefacts import Bodies, BodyFits, Cameras, Ground, VideoFacts
 from nlf_pipeline.body_models import BodyMeshes
-from nlf_pipeline.filtering import true_runs
 from nlf_pipeline.fit import fit
-from nlf_pipeline.fitting.contacts import FootMotion, part_stances, speeds_on_floor
-from nlf_pipeline.fitting.foot_locking import Stepping, foot_offsets, lock_feet, resting_offsets
-from nlf_pipeline.fitting.leg_ik import move_feet
-from nlf_pipeline.fitting.leg_turning import feet_at, turn_legs
+from nlf_pipeline.fitting.foot_locking import lock_feet
 from nlf_pipeline.fitting.soles import find_soles
 from nlf_pipeline.geometry import invert_rigid, project, rigid, transform_points
 from nlf_pipeline.ground import ground
-from nlf_pipeline.kinematics import global_rotations, joint_positions
+from nlf_pipeline.kinematics import global_rotations
 from nlf_pipeline.metrics import foot_slide, mpjpe
 from nlf_pipeline.world import world, world_from_scene
 
@@ -197,51 +193,6 @@ def test_a_camera_that_looks_straight_down_keeps_its_pictures_top_ahead() -> Non
     np.testing.assert_allclose(-T_world_cam[:3, 1], [0, 0, -1], atol=1e-9)
 
 
-def test_legs_reach_for_their_targets_and_feet_stay_level(walks: list[Walk], meshes: BodyMeshes) -> None:
-    rng = np.random.default_rng(0)
-    walk = walks[0]
-    rotations, rest = global_rotations(walk.pose_rotvecs), meshes.joints_rest(walk.betas)
-    offsets = rng.uniform(-0.03, 0.03, (FRAMES, 2, 3)) + [0, 0.03, 0]
-    moved = move_feet(rotations, walk.joints, offsets)
-    joints = joint_positions(moved, walk.joints[:, 0], rest)
-    np.testing.assert_allclose(joints[:, [7, 8]], walk.joints[:, [7, 8]] + offsets, atol=1e-5)
-    others = [j for j in range(24) if j not in (1, 2, 4, 5)]
-    np.testing.assert_array_equal(moved[:, others], rotations[:, others])
-    np.testing.assert_allclose(move_feet(rotations, walk.joints, 0 * offsets), rotations, atol=1e-5)
-    beyond = move_feet(rotations, walk.joints, np.array([0, -5.0, 0]) + 0 * offsets)
-    reach = joint_positions(beyond, walk.joints[:, 0], rest)[:, 7] - walk.joints[:, 1]
-    assert (np.linalg.norm(reach, axis=-1) > 0.98 * np.linalg.norm(rest[7] - rest[1])).all()
-
-
-def test_legs_that_turn_reach_as_far_as_legs_that_bend_and_keep_their_knees(
-    walks: list[Walk], meshes: BodyMeshes
-) -> None:
-    rng = np.random.default_rng(1)
-    walk, feet = walks[0], find_soles(meshes, walks[0].betas)
-    rotations, root, joints = global_rotations(walk.pose_rotvecs), walk.joints[:, 0], walk.joints
-    rays = root - T_WORLD_CAM[:, :3, 3]
-    rays = rays / np.linalg.norm(rays, axis=-1, keepdims=True)
-    offsets = rng.uniform(-0.015, 0.015, (FRAMES, 2, 3))
-    goals = feet_at(rotations, joints, feet) + offsets
-    turned = turn_legs(rotations, root, feet, goals, rays)
-    reached = joint_positions(turned, root, feet.joints_rest)
-    missed = np.linalg.norm(feet_at(turned, reached, feet) - goals, axis=-1)
-    assert np.median(missed) < 0.001
-    assert np.quantile(missed, 0.95) < 0.005
-    bent = joint_positions(move_feet(rotations, joints, offsets), root, feet.joints_rest)
-
-    def knee_shift(found: np.ndarray) -> float:
-        aside = (found - joints)[:, [4, 5]]
-        aside = aside - rays[:, None] * np.sum(aside * rays[:, None], axis=-1, keepdims=True)
-        return float(np.linalg.norm(aside, axis=-1).mean())
-
-    assert knee_shift(reached) < 0.75 * knee_shift(bent)
-    kept = [j for j in range(24) if j not in (1, 2, 4, 5, 7, 8, 10, 11)]
-    np.testing.assert_array_equal(turned[:, kept], rotations[:, kept])
-    at_home = turn_legs(rotations, root, feet, goals - offsets, rays)
-    np.testing.assert_allclose(at_home, rotations, atol=1e-5)
-
-
 def test_planting_feet_leaves_knees_where_the_picture_shows_them(noisy: Path, body_dir: Path) -> None:
     free, cameras = make_world(noisy, body_dir, contacts=False)
     planted, _ = make_world(noisy, body_dir)
@@ -263,40 +214,6 @@ def test_planted_feet_stay_planted(noisy: Path, body_dir: Path, meshes: BodyMesh
         assert (again.contacts == bodies.foot_contacts[k]).mean() > 0.98
 
 
-def test_movement_along_the_viewing_ray_is_no_movement_on_the_floor() -> None:
-    rng = np.random.default_rng(2)
-    centres = np.array([0.0, 1.6, 0]) + rng.uniform(-0.3, 0.3, (30, 3))
-    points = np.stack([rng.uniform(-2, 2, (30, 2)), np.zeros((30, 2)), rng.uniform(-6, -3, (30, 2))], axis=-1)
-    along = (points - centres[:, None]) * rng.uniform(-1, 1, (30, 2, 1))
-    over = rng.uniform(-1, 1, (30, 2, 3)) * [1, 0, 1]
-    motion = FootMotion(points, over + along)
-    np.testing.assert_allclose(speeds_on_floor(motion, centres), np.linalg.norm(over, axis=-1), atol=1e-9)
-
-
-def test_a_foot_misjudged_in_depth_rests_where_its_viewing_ray_meets_the_floor() -> None:
-    rng, frames = np.random.default_rng(3), 20
-    place, centre = np.array([0.4, 0.0, -5.0]), np.array([0.0, 1.6, 0])
-    ray = (place - centre) / np.linalg.norm(place - centre)
-    toes = np.tile(place, (frames, 2, 1)) + ray * rng.uniform(0.1, 0.3, (frames, 2, 1))
-    across, along = np.eye(3) - np.outer(ray, ray), np.outer(ray, ray)
-    precision = np.tile(across / 0.01**2 + along / 1.0**2, (frames, 2, 1, 1))
-    left = resting_offsets(Stepping(np.ones((frames, 2)), toes, toes[..., 1], precision))
-    np.testing.assert_allclose(toes + left, np.tile(place, (frames, 2, 1)), atol=1e-3)
-
-
-def test_feet_are_let_go_smoothly() -> None:
-    hold = np.zeros((60, 2))
-    hold[10:25], hold[40:55] = 1, 1
-    left = np.zeros((60, 2, 3))
-    left[10:25, :, 0], left[40:55, :, 0] = 0.05, -0.02
-    offsets = foot_offsets(left, hold, FPS)
-    np.testing.assert_allclose(offsets[11:24], left[11:24], atol=1e-3)
-    np.testing.assert_allclose(offsets[41:54], left[41:54], atol=1e-3)
-    assert np.abs(np.diff(offsets, n=2, axis=0)).max() < 0.012
-    assert np.abs(offsets).max() < 0.06
-    assert np.abs(offsets[0]).max() < 0.03
-
-
 def test_someone_far_off_the_floor_is_left_there(walks: list[Walk], meshes: BodyMeshes) -> None:
     walk, feet = walks[0], find_soles(meshes, walks[0].betas)
     root = walk.joints[:, 0] + [0, 0.6, 0]
@@ -311,21 +228,3 @@ def test_short_appearances_are_handled(frames: int, walks: list[Walk], meshes: B
     rotations, centres = global_rotations(walk.pose_rotvecs[:frames]), np.zeros((frames, 3))
     locked = lock_feet(rotations, walk.joints[:frames, 0], feet, centres, FPS)
     assert np.linalg.norm(locked.joints - walk.joints[:frames], axis=-1).max() < 0.02
-
-
-def test_a_stance_that_wanders_is_parted_where_it_is_weakest():
-    """A foot that takes one slow step of 0.6 m during one long stance has two places to rest."""
-    frames = 40
-    step = np.clip((np.arange(frames) - 18) / 4, 0, 1)
-    places = np.zeros((frames, 2, 2))
-    places[:, 0, 0] = 0.6 * step
-    hold = np.ones((frames, 2))
-    hold[18:23, 0] = [0.5, 0.2, 0.1, 0.2, 0.5]
-    parted = part_stances(hold, places)
-    assert (parted[:, 1] == 1).all()
-    assert parted[20, 0] == 0
-    for run in true_runs(parted[:, 0] > 0):
-        at, weights = places[run, 0], parted[run, 0]
-        astray = np.linalg.norm(at - np.average(at, axis=0, weights=weights), axis=-1)
-        assert astray.max() < 0.2 or len(at) < 3
-    assert (parted[:, 0] > 0).sum() >= frames - 6
