@@ -69,6 +69,8 @@ def solve_window(
         travelling, gates, notes = _travelling(tracks, lens, seed)
         if travelling is not None:
             return SolvedWindow(travelling, displacement_px, evidence, gates, notes)
+        if turning is not None:  # parallax would pass for another focal length
+            turning = _turn_through_known_lens(tracks, lens, seed)
     if turning is not None:
         checks = gate_rotation(tracks, turning)
         gates = [*gates, *checks]
