@@ -34,7 +34,7 @@ def exact():
 def test_resection_finds_the_cameras_from_a_start_nearby(exact) -> None:
     _, sightings, points, T_cam_world = exact
     start = np.stack([random_rigid(i, 0.1, 0.2) @ T for i, T in enumerate(T_cam_world)])
-    found, residual_px = resect(points, sightings, start, FOCAL_PX)
+    found, residual_px = resect(points, sightings, start)
     np.testing.assert_allclose(found, T_cam_world, atol=1e-5)
     assert np.all(residual_px < 1e-3)
 
@@ -42,7 +42,7 @@ def test_resection_finds_the_cameras_from_a_start_nearby(exact) -> None:
 def test_resection_finds_the_cameras_from_a_start_far_away(exact) -> None:
     _, sightings, points, T_cam_world = exact
     start = np.stack([random_rigid(i, 2.0, 3.0) @ T for i, T in enumerate(T_cam_world)])
-    found, _ = resect(points, sightings, start, FOCAL_PX)
+    found, _ = resect(points, sightings, start)
     np.testing.assert_allclose(found, T_cam_world, atol=1e-4)
 
 
@@ -54,10 +54,8 @@ def test_resection_moves_with_the_world(exact, seed: int) -> None:
     sightings = Sightings.of(noisy.tracks, FOCAL_PX, 0.0)
     points = noisy.points[sightings.ids]
     T_new_world = random_rigid(seed, 3.0, 5.0)
-    found, _ = resect(points, sightings, T_cam_world, FOCAL_PX)
-    moved, _ = resect(
-        transform_points(T_new_world, points), sightings, T_cam_world @ invert_rigid(T_new_world), FOCAL_PX
-    )
+    found, _ = resect(points, sightings, T_cam_world)
+    moved, _ = resect(transform_points(T_new_world, points), sightings, T_cam_world @ invert_rigid(T_new_world))
     np.testing.assert_allclose(moved @ T_new_world, found, atol=1e-5)
     assert window.tracks.n_frames == len(found)
 
@@ -66,7 +64,7 @@ def test_resection_resists_points_that_move() -> None:
     window = make_window(n_frames=8, n_points=600, noise_px=0.0, moving=0.2)
     sightings = Sightings.of(window.tracks, FOCAL_PX, 0.0)
     truth = invert_rigid(window.T_world_cam)
-    found, _ = resect(window.points[sightings.ids], sightings, truth, FOCAL_PX)
+    found, _ = resect(window.points[sightings.ids], sightings, truth)
     centres, true_centres = invert_rigid(found)[:, :3, 3], window.T_world_cam[:, :3, 3]
     assert np.linalg.norm(centres - true_centres, axis=1).max() < 0.01
 
@@ -76,7 +74,7 @@ def test_frames_with_too_few_points_are_left_as_they_were(exact) -> None:
     few = sightings.select((sightings.frame != 3) | (sightings.point < np.sort(sightings.point)[4]))
     start = T_cam_world.copy()
     start[3] = random_rigid(0, 0.1, 0.1)
-    found, residual_px = resect(points, few, start, FOCAL_PX)
+    found, residual_px = resect(points, few, start)
     np.testing.assert_array_equal(np.isnan(residual_px), np.arange(8) == 3)
     np.testing.assert_array_equal(found[3], start[3])
 
@@ -94,12 +92,12 @@ def test_the_first_camera_becomes_the_frame(exact) -> None:
     _, sightings, points, T_cam_world = exact
     T_window_cam, in_window = to_first_camera(T_cam_world, points)
     np.testing.assert_array_equal(T_window_cam[0], np.eye(4))
-    np.testing.assert_allclose(distances_px(in_window, sightings, invert_rigid(T_window_cam), FOCAL_PX), 0.0, atol=1e-3)
+    np.testing.assert_allclose(distances_px(in_window, sightings, invert_rigid(T_window_cam)), 0.0, atol=1e-3)
 
 
 def test_triangulation_inverts_projection(exact) -> None:
     _, sightings, points, T_cam_world = exact
-    found, trusted = place_points(sightings, T_cam_world, FOCAL_PX)
+    found, trusted = place_points(sightings, T_cam_world)
     assert trusted.mean() > 0.5
     np.testing.assert_allclose(found[trusted], points[trusted], atol=2e-3)
 
@@ -108,16 +106,16 @@ def test_points_of_a_turning_camera_are_not_trusted_but_project_right() -> None:
     window = make_window("turn", n_frames=8, n_points=300, noise_px=0.0, moving=0.0)
     sightings = Sightings.of(window.tracks, FOCAL_PX, 0.0)
     T_cam_world = invert_rigid(window.T_world_cam)
-    points, trusted = place_points(sightings, T_cam_world, FOCAL_PX)
+    points, trusted = place_points(sightings, T_cam_world)
     assert not trusted.any()
-    assert distances_px(points, sightings, T_cam_world, FOCAL_PX).max() < 0.1
+    assert distances_px(points, sightings, T_cam_world).max() < 0.1
 
 
 def test_distortion_is_taken_out() -> None:
     window = make_window(n_frames=8, n_points=300, noise_px=0.0, moving=0.0, k1=-0.15)
     sightings = Sightings.of(window.tracks, FOCAL_PX, -0.15)
     T_cam_world = invert_rigid(window.T_world_cam)
-    assert distances_px(window.points[sightings.ids], sightings, T_cam_world, FOCAL_PX).max() < 1e-2
+    assert distances_px(window.points[sightings.ids], sightings, T_cam_world).max() < 1e-2
 
 
 def test_refinement_lowers_the_error_of_noisy_points() -> None:
@@ -126,7 +124,7 @@ def test_refinement_lowers_the_error_of_noisy_points() -> None:
     T_cam_world = invert_rigid(window.T_world_cam)
     points, _ = triangulate(sightings, T_cam_world)
     shifted = points + np.random.default_rng(0).normal(0, 0.02, points.shape)
-    refined = refine_points(shifted, sightings, T_cam_world, FOCAL_PX, steps=4)
-    before, after = (np.mean(distances_px(p, sightings, T_cam_world, FOCAL_PX)) for p in (shifted, refined))
+    refined = refine_points(shifted, sightings, T_cam_world, steps=4)
+    before, after = (np.mean(distances_px(p, sightings, T_cam_world)) for p in (shifted, refined))
     assert after < 0.5 * before
-    assert after < 1.05 * np.mean(distances_px(points, sightings, T_cam_world, FOCAL_PX))
+    assert after < 1.05 * np.mean(distances_px(points, sightings, T_cam_world))

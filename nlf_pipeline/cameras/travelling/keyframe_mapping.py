@@ -11,12 +11,13 @@ import pycolmap
 
 from nlf_pipeline.cameras.tracks.point_tracks import PointTracks
 from nlf_pipeline.cameras.travelling.keyframe_bundle import (
+    FreeLens,
     adjust_with_distortion,
-    give_focal,
+    free_focal,
+    placed_images,
     weigh_focal,
-    weigh_given_focal,
 )
-from nlf_pipeline.cameras.travelling.view_graph import write_view_graph
+from nlf_pipeline.cameras.travelling.view_graph import verify_pairs, write_view_graph
 from nlf_pipeline.cameras.windows.window_motion import Lens
 
 _FEWEST_IMAGES = 3
@@ -27,6 +28,7 @@ _INCREMENTAL_FIRST_ANGLE_DEG = 6.0
 _MIN_GAIN = 0.07
 """Relative drop of the mean reprojection error from which on lens distortion is believed."""
 _LARGEST_K1 = 0.5
+_CLEARLY_WORSE = 1.01
 _FATAL = 3
 """glog's level that keeps errors quiet: what they mean to us is said by NoModel."""
 
@@ -43,25 +45,20 @@ class KeyframeModel:
     """(keyframes,) int, ascending: those that were registered."""
     T_model_cam: np.ndarray
     """(keyframes, 4, 4)."""
-    focal_px: float
+    focal_px: np.ndarray
+    """(keyframes,) all the same unless the camera zooms."""
     k1: float
     focal_evidence: float
     """How many times better this focal length fits than 0.7 or 1.4 times as long ones; infinite if it was given."""
-    given_focal_error: float
-    """How many times worse a given focal length fits than free ones; 1 if it was not given."""
+    given_focal_change: float
+    """Absolute logarithm of a given focal length over the one that fits best; 0 if that hardly fits better."""
+    error_px: float
+    """Mean distance of points from where they should be."""
 
 
-@dataclass(frozen=True)
-class ZoomingModel:
-    """Keyframes solved with a focal length for each third of the window."""
-
-    focal_px: np.ndarray
-    """(3,)."""
-    model: KeyframeModel
-    """The keyframes' cameras with the given focal length, after adjustment."""
-
-
-def map_keyframes(tracks: PointTracks, lens: Lens, keyframes: np.ndarray, seed: int = 0) -> KeyframeModel:
+def map_keyframes(
+    tracks: PointTracks, lens: Lens, keyframes: np.ndarray, seed: int = 0, weighs_focal: bool = True
+) -> KeyframeModel:
     """Find the keyframes' cameras and the lens.
 
     Pan et al., "Global Structure-from-Motion Revisited", ECCV 2024; Schoenberger and Frahm,
@@ -69,60 +66,53 @@ def map_keyframes(tracks: PointTracks, lens: Lens, keyframes: np.ndarray, seed: 
 
     Args:
         tracks: points in the window.
-        lens: kept if it is known, else the first guess. Distortion is estimated where it clearly lowers the error.
+        lens: its focal length is kept if it is known, else the first guess; so is its distortion, if it is known and
+            not 0. Otherwise distortion is estimated where it clearly lowers the error.
         keyframes: (keyframes,) int, ascending frames of `tracks`.
         seed: of all random choices.
+        weighs_focal: measure the evidence for an unknown focal length, else it is NaN.
 
     Raises:
         NoModel: fewer than three keyframes, or than 90 % of them, could be brought together.
     """
-    with _quiet():
-        model = _map(tracks, lens, keyframes, seed, n_cameras=1)
-        if lens.is_known:
-            return _read(model, given_focal_error=weigh_given_focal(model))
-        model = _with_distortion(model)
-        return _read(model, focal_evidence=weigh_focal(model))
+    with quiet():
+        model = reconstruct(tracks, lens, keyframes, seed)
+        if not (lens.is_known and lens.k1):
+            model = _with_distortion(model, "distortion" if lens.is_known else "all")
+        if not lens.is_known:
+            return read_model(model, weigh_focal(model) if weighs_focal else np.nan)
+        best_px, excess = free_focal(model)
+        return read_model(model, np.inf, abs(float(np.log(best_px / lens.focal_px))), excess)
 
 
-def solve_zooming(
-    tracks: PointTracks, lens: Lens, keyframes: np.ndarray, seed: int, given_focal_px: float
-) -> ZoomingModel:
-    """Solve as `map_keyframes`, but with a focal length for each third of the window; see how one does in its place.
-
-    Args:
-        tracks: points in the window.
-        lens: first guess.
-        keyframes: (keyframes,) int, ascending frames of `tracks`.
-        seed: of all random choices.
-        given_focal_px: the one focal length.
+def reconstruct(
+    tracks: PointTracks, lens: Lens, keyframes: np.ndarray, seed: int, is_zoom: bool = False
+) -> pycolmap.Reconstruction:
+    """COLMAP's model of the keyframes, which have one camera, or, if `is_zoom`, one each.
 
     Raises:
-        NoModel: as `map_keyframes`.
+        NoModel: fewer than three keyframes, or than 90 % of them, could be brought together.
     """
-    with _quiet():
-        model = _map(tracks, lens, keyframes, seed, n_cameras=3)
-        focal_px = np.array([camera.focal_length for _, camera in sorted(model.cameras.items())])
-        given, error = give_focal(model, given_focal_px)
-        return ZoomingModel(focal_px, _read(given, given_focal_error=error))
-
-
-def _map(tracks: PointTracks, lens: Lens, keyframes: np.ndarray, seed: int, n_cameras: int) -> pycolmap.Reconstruction:
     with tempfile.TemporaryDirectory() as folder:
         database = Path(folder) / "view_graph.db"
-        write_view_graph(database, tracks, lens, keyframes, seed, n_cameras)
+        pairs = verify_pairs(tracks, lens, keyframes, seed, is_zoom)
+        write_view_graph(database, tracks, lens, keyframes, pairs, is_zoom)
         pycolmap.set_random_seed(seed)
-        models = pycolmap.global_mapping(database, folder, folder, _global_options(lens, seed))
-        if not models:
+        models = pycolmap.global_mapping(database, folder, folder, _global_options(lens, seed, is_zoom))
+        if not models and not is_zoom:
             models = pycolmap.incremental_mapping(database, folder, folder, _incremental_options(lens, seed))
+    n = len(keyframes)
     if not models:
-        raise NoModel(f"structure from motion found no model of {len(keyframes)} keyframes")
+        raise NoModel(f"structure from motion found no model of {n} keyframes")
     model = max(models.values(), key=lambda candidate: candidate.num_reg_images())
-    if model.num_reg_images() < max(_FEWEST_IMAGES, _LEAST_REGISTERED * len(keyframes)):
-        raise NoModel(f"structure from motion placed only {model.num_reg_images()} of {len(keyframes)} keyframes")
+    if model.num_reg_images() < max(_FEWEST_IMAGES, _LEAST_REGISTERED * n):
+        raise NoModel(f"structure from motion placed only {model.num_reg_images()} of {n} keyframes")
+    if not model.num_points3D():
+        raise NoModel(f"structure from motion placed {n} keyframes, but no points")
     return model
 
 
-def _global_options(lens: Lens, seed: int) -> pycolmap.GlobalPipelineOptions:
+def _global_options(lens: Lens, seed: int, is_zoom: bool) -> pycolmap.GlobalPipelineOptions:
     options = pycolmap.GlobalPipelineOptions()
     options.num_threads = 1
     options.random_seed = seed
@@ -130,7 +120,7 @@ def _global_options(lens: Lens, seed: int) -> pycolmap.GlobalPipelineOptions:
     options.mapper.track_required_tracks_per_view = _POINTS_PER_VIEW
     options.mapper.ba_num_iterations = _BUNDLE_ROUNDS
     options.mapper.bundle_adjustment.refine_focal_length = not lens.is_known
-    options.mapper.bundle_adjustment.refine_extra_params = not lens.is_known
+    options.mapper.bundle_adjustment.refine_extra_params = not (lens.is_known or is_zoom)
     options.mapper.bundle_adjustment.ceres.use_gpu = False
     options.mapper.global_positioning.use_gpu = False
     return options
@@ -150,29 +140,41 @@ def _incremental_options(lens: Lens, seed: int) -> pycolmap.IncrementalPipelineO
     return options
 
 
-def _with_distortion(model: pycolmap.Reconstruction) -> pycolmap.Reconstruction:
+def _with_distortion(model: pycolmap.Reconstruction, free: FreeLens) -> pycolmap.Reconstruction:
     """`model` adjusted with a radial term, if that explains the points clearly better."""
-    radial = adjust_with_distortion(model)
+    radial = adjust_with_distortion(model, free)
     (camera,) = radial.cameras.values()
     limit_px = (1 - _MIN_GAIN) * model.compute_mean_reprojection_error()
     is_better = radial.compute_mean_reprojection_error() < limit_px and abs(camera.params[3]) < _LARGEST_K1
     return radial if is_better else model
 
 
-def _read(
-    model: pycolmap.Reconstruction, focal_evidence: float = np.inf, given_focal_error: float = 1.0
+def read_model(
+    model: pycolmap.Reconstruction, focal_evidence: float, focal_change: float = 0.0, excess: float = 1.0
 ) -> KeyframeModel:
-    images = sorted((image for image in model.images.values() if image.has_pose), key=lambda image: image.name)
+    """The keyframes' cameras.
+
+    Args:
+        model: COLMAP's.
+        focal_evidence: only passed on.
+        focal_change: absolute logarithm of the given focal length over the one that fits best.
+        excess: how many times worse the given one fits.
+    """
+    images = placed_images(model)
     T_model_cam = np.tile(np.eye(4), (len(images), 1, 1))
     T_model_cam[:, :3] = [image.cam_from_world().inverse().matrix() for image in images]
     frames = np.array([int(image.name) for image in images])
-    camera = model.cameras[images[0].camera_id]
-    k1 = float(camera.params[3]) if camera.model == pycolmap.CameraModelId.SIMPLE_RADIAL else 0.0
-    return KeyframeModel(frames, T_model_cam, float(camera.focal_length), k1, focal_evidence, given_focal_error)
+    cameras = [model.cameras[image.camera_id] for image in images]
+    k1 = float(cameras[0].params[3]) if cameras[0].model == pycolmap.CameraModelId.SIMPLE_RADIAL else 0.0
+    focal_px = np.array([camera.focal_length for camera in cameras])
+    change = focal_change if excess > _CLEARLY_WORSE else 0.0
+    model.update_point_3d_errors()
+    error_px = model.compute_mean_reprojection_error()
+    return KeyframeModel(frames, T_model_cam, focal_px, k1, focal_evidence, change, error_px)
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep COLMAP's log off the terminal."""
     level = pycolmap.logging.minloglevel
     pycolmap.logging.minloglevel = _FATAL

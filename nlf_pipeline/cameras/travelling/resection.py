@@ -9,16 +9,14 @@ from nlf_pipeline.geometry import invert_rigid, rigid
 
 FEWEST_POINTS = 12
 _STEPS = 10
-_CONVERGED = 1e-8
+_CONVERGED = 1e-6
 _KERNEL_PX = 1.0
 _KERNEL_MEDIANS = 1.5
 _BAD_PX = 3.0
 _RANSAC_TRIALS = 200
 
 
-def resect(
-    points: np.ndarray, sightings: Sightings, T_cam_window: np.ndarray, focal_px: float
-) -> tuple[np.ndarray, np.ndarray]:
+def resect(points: np.ndarray, sightings: Sightings, T_cam_window: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Fit the camera of every frame to the points it sees.
 
     Robust Gauss-Newton steps from the poses given; where those end more than 3 px off, RANSAC finds another start.
@@ -27,7 +25,6 @@ def resect(
         points: (points, 3) in the window's frame.
         sightings: only of points whose places can be trusted.
         T_cam_window: (frames, 4, 4) where to start.
-        focal_px: in pixels.
 
     Returns:
         T_cam_window (frames, 4, 4), unchanged where fewer than twelve points agree, and the median distance (frames,)
@@ -40,6 +37,7 @@ def resect(
         seen = slice(bounds[frame], bounds[frame + 1])
         if bounds[frame + 1] - bounds[frame] >= FEWEST_POINTS:
             places, u = points[sightings.point[seen]], sightings.u[seen]
+            focal_px = float(sightings.focal_px[seen][0])
             T, distance_px = _fit_pose(places, u, T_cam_window[frame], focal_px)
             if _is_bad(distance_px):
                 T, distance_px = _fit_pose_anew(places, u, T, focal_px)

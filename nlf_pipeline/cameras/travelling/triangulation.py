@@ -31,22 +31,25 @@ class Sightings:
     """(sightings,) int row in `ids`."""
     u: np.ndarray
     """(sightings, 2) image points at unit depth."""
+    focal_px: np.ndarray
+    """(sightings,) of the frame."""
     ids: np.ndarray
     """(points,) int, ascending ids of PointTracks."""
     n_frames: int
 
     @classmethod
-    def of(cls, tracks: PointTracks, focal_px: float, k1: float) -> Self:
-        """The sightings in `tracks`, seen through this lens."""
+    def of(cls, tracks: PointTracks, focal_px: np.ndarray | float, k1: float) -> Self:
+        """The sightings in `tracks`, seen through a lens with the focal length (frames,), or one for all frames."""
         counts = [len(ids) for ids in tracks.ids]
         ids, point = np.unique(np.concatenate(tracks.ids), return_inverse=True)
         offsets_px = np.concatenate(tracks.points_px).astype(np.float64) - principal_point_px(tracks)
         frame = np.repeat(np.arange(tracks.n_frames), counts)
-        return cls(frame, point, undistort(offsets_px / focal_px, k1), ids, tracks.n_frames)
+        focal_px = np.broadcast_to(np.asarray(focal_px, dtype=np.float64), tracks.n_frames)[frame]
+        return cls(frame, point, undistort(offsets_px / focal_px[:, None], k1), focal_px, ids, tracks.n_frames)
 
     def select(self, mask: np.ndarray) -> "Sightings":
         """Those where `mask` (sightings,) is true; points keep their rows."""
-        return Sightings(self.frame[mask], self.point[mask], self.u[mask], self.ids, self.n_frames)
+        return Sightings(self.frame[mask], self.point[mask], self.u[mask], self.focal_px[mask], self.ids, self.n_frames)
 
     def count(self, mask: np.ndarray | None = None) -> np.ndarray:
         """(points,) how often each point is seen; only where `mask` (sightings,) is true, if given."""
@@ -54,11 +57,11 @@ class Sightings:
         return np.bincount(seen, minlength=len(self.ids))
 
 
-def place_points(sightings: Sightings, T_cam_window: np.ndarray, focal_px: float) -> tuple[np.ndarray, np.ndarray]:
+def place_points(sightings: Sightings, T_cam_window: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Places (points, 3), and which (points,) to trust: those seen often, from different sides, and where expected."""
     points, parallax = triangulate(sightings, T_cam_window)
-    points = refine_points(points, sightings, T_cam_window, focal_px)
-    distance_px = distances_px(points, sightings, T_cam_window, focal_px)
+    points = refine_points(points, sightings, T_cam_window)
+    distance_px = distances_px(points, sightings, T_cam_window)
     seen, close = sightings.count(), sightings.count(distance_px < _MAX_MEDIAN_PX)
     return points, (seen >= _FEWEST_SIGHTINGS) & (parallax > _MIN_PARALLAX) & (close > 0.5 * seen)
 
@@ -97,13 +100,11 @@ def triangulate(sightings: Sightings, T_cam_window: np.ndarray) -> tuple[np.ndar
     return points, np.sqrt(np.maximum(spread, 0.0))
 
 
-def refine_points(
-    points: np.ndarray, sightings: Sightings, T_cam_window: np.ndarray, focal_px: float, steps: int = 2
-) -> np.ndarray:
+def refine_points(points: np.ndarray, sightings: Sightings, T_cam_window: np.ndarray, steps: int = 2) -> np.ndarray:
     """`points` (points, 3) moved by robust Gauss-Newton steps on the distance in the picture."""
     n = len(points)
     for _ in range(steps):
-        errors_px, toward = _errors_and_slopes(points, sightings, T_cam_window, focal_px)
+        errors_px, toward = _errors_and_slopes(points, sightings, T_cam_window)
         weight = 1 / (1 + np.sum(errors_px**2, axis=1) / _KERNEL_PX**2) ** 2
         A, b = np.zeros((n, 3, 3)), np.zeros((n, 3))
         for i in range(3):
@@ -116,12 +117,12 @@ def refine_points(
     return points
 
 
-def distances_px(points: np.ndarray, sightings: Sightings, T_cam_window: np.ndarray, focal_px: float) -> np.ndarray:
+def distances_px(points: np.ndarray, sightings: Sightings, T_cam_window: np.ndarray) -> np.ndarray:
     """(sightings,) distances of sightings from the projections of their points; infinite behind the camera."""
     in_camera = _to_camera(points, sightings, T_cam_window)
     depth = in_camera[:, 2]
     errors = in_camera[:, :2] / np.maximum(depth, _MIN_DEPTH)[:, None] - sightings.u
-    return np.where(depth > _MIN_DEPTH, focal_px * np.linalg.norm(errors, axis=1), np.inf)
+    return np.where(depth > _MIN_DEPTH, sightings.focal_px * np.linalg.norm(errors, axis=1), np.inf)
 
 
 def _to_camera(points: np.ndarray, sightings: Sightings, T_cam_window: np.ndarray) -> np.ndarray:
@@ -130,15 +131,15 @@ def _to_camera(points: np.ndarray, sightings: Sightings, T_cam_window: np.ndarra
 
 
 def _errors_and_slopes(
-    points: np.ndarray, sightings: Sightings, T_cam_window: np.ndarray, focal_px: float
+    points: np.ndarray, sightings: Sightings, T_cam_window: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Errors (sightings, 2) in pixels, and their derivatives (sightings, 2, 3) by the points."""
     in_camera = _to_camera(points, sightings, T_cam_window)
     depth = np.maximum(in_camera[:, 2], _MIN_DEPTH)
     y = in_camera[:, :2] / depth[:, None]
     R = T_cam_window[sightings.frame, :3, :3]
-    slopes = (R[:, :2] - y[..., None] * R[:, 2:]) * (focal_px / depth)[:, None, None]
-    return focal_px * (y - sightings.u), slopes
+    slopes = (R[:, :2] - y[..., None] * R[:, 2:]) * (sightings.focal_px / depth)[:, None, None]
+    return sightings.focal_px[:, None] * (y - sightings.u), slopes
 
 
 def _sums(sightings: Sightings, values: np.ndarray) -> np.ndarray:

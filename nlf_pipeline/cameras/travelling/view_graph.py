@@ -4,7 +4,6 @@ import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pycolmap
 
@@ -18,14 +17,10 @@ _FEWEST_KEYFRAMES = 12
 _FEWEST_SHARED = 100
 """Neighbouring keyframes that share fewer points are not parted further."""
 _GAPS = (1, 2, 3, 4, 6, 8, 12)
+_ZOOM_GAPS = (1, 2, 4, 8)
 _FEWEST_MATCHES = 30
 _FEWEST_INLIERS = 20
-_INLIER_PX = 2.0
-_HOMOGRAPHIES = (
-    pycolmap.TwoViewGeometryConfiguration.PLANAR,
-    pycolmap.TwoViewGeometryConfiguration.PANORAMIC,
-    pycolmap.TwoViewGeometryConfiguration.PLANAR_OR_PANORAMIC,
-)
+INLIER_PX = 2.0
 PIXEL_CENTRE = 0.5
 """Where COLMAP has the centre of the top left pixel."""
 
@@ -66,8 +61,50 @@ def thin_keyframes(tracks: PointTracks, keyframes: np.ndarray, at_most: int) -> 
     return np.array(kept)
 
 
+@dataclass(frozen=True)
+class VerifiedPair:
+    """Two keyframes that see the same points."""
+
+    first: int
+    """Of the list of keyframes."""
+    second: int
+    matches: np.ndarray
+    """(matches, 2) uint32 rows of the points in either frame."""
+    geometry: pycolmap.TwoViewGeometry
+
+
+def verify_pairs(
+    tracks: PointTracks, lens: Lens, keyframes: np.ndarray, seed: int, is_zoom: bool = False
+) -> list[VerifiedPair]:
+    """Two-view geometries of keyframes near each other that share enough points.
+
+    Args:
+        tracks: points in the window.
+        lens: its focal length is used only where it is known.
+        keyframes: (keyframes,) int, ascending frames of `tracks`.
+        seed: of the random samples.
+        is_zoom: every keyframe has a camera of its own.
+    """
+    options = two_view_options(seed)
+    # COLMAP takes the focal length for shared between pictures whose cameras have the same id.
+    camera, other = make_camera(lens, tracks.size_px), make_camera(lens, tracks.size_px)
+    camera.camera_id, other.camera_id = 1, 2 if is_zoom else 1
+    points = [tracks.points_px[k].astype(np.float64) + PIXEL_CENTRE for k in keyframes]
+    pairs = []
+    for gap, i in itertools.product(_ZOOM_GAPS if is_zoom else _GAPS, range(len(keyframes))):
+        j = i + gap
+        if j >= len(keyframes):
+            continue
+        matches = match_points(tracks, keyframes[i], keyframes[j])
+        if len(matches) >= _FEWEST_MATCHES:
+            geometry = pycolmap.estimate_two_view_geometry(camera, points[i], other, points[j], matches, options)
+            if len(geometry.inlier_matches) >= _FEWEST_INLIERS:
+                pairs.append(VerifiedPair(i, j, matches, geometry))
+    return pairs
+
+
 def write_view_graph(
-    path: Path, tracks: PointTracks, lens: Lens, keyframes: np.ndarray, seed: int, n_cameras: int = 1
+    path: Path, tracks: PointTracks, lens: Lens, keyframes: np.ndarray, pairs: list[VerifiedPair], is_zoom: bool = False
 ) -> None:
     """Write a new COLMAP database: the keyframes' points as features, and verified pairs of keyframes.
 
@@ -76,36 +113,15 @@ def write_view_graph(
         tracks: points in the window.
         lens: its focal length is a prior only where it is known.
         keyframes: (keyframes,) int, ascending frames of `tracks`.
-        seed: of the random samples of two-view geometry.
-        n_cameras: parts of the window that may have a focal length of their own, in order.
+        pairs: of these keyframes.
+        is_zoom: every keyframe has a camera of its own.
     """
     with pycolmap.Database.open(path) as database:
-        cameras = [_write_camera(database, lens, tracks.size_px) for _ in range(n_cameras)]
-        owner = np.arange(len(keyframes)) * n_cameras // len(keyframes)
-        views = [_write_view(database, cameras[o], tracks, int(k)) for o, k in zip(owner, keyframes, strict=True)]
-        options = _two_view_options(seed)
-        for gap, i in itertools.product(_GAPS, range(len(keyframes))):
-            if i + gap < len(keyframes):
-                _write_pair(database, tracks, views[i], views[i + gap], options)
-
-
-def relative_rotations(tracks: PointTracks, camera: pycolmap.Camera, i: int, j: int, seed: int) -> list[np.ndarray]:
-    """Rotations (3, 3) from the frame `i` to the frame `j` that their shared points allow, by two-view geometry alone.
-
-    From the essential matrix; or from a homography, if one explains the points as well. None if too few are shared.
-    """
-    matches = _match(tracks, i, j)
-    if len(matches) < _FEWEST_MATCHES:
-        return []
-    points_i, points_j = (tracks.points_px[k].astype(np.float64) + PIXEL_CENTRE for k in (i, j))
-    geometry = pycolmap.estimate_calibrated_two_view_geometry(
-        camera, points_i, camera, points_j, matches, _two_view_options(seed)
-    )
-    found = geometry.cam2_from_cam1
-    rotations = [] if found is None else [found.rotation.matrix()]
-    if geometry.config in _HOMOGRAPHIES and geometry.H is not None:
-        rotations.extend(cv2.decomposeHomographyMat(geometry.H, camera.calibration_matrix())[1])
-    return rotations
+        cameras = [_write_camera(database, lens, tracks.size_px) for _ in range(len(keyframes) if is_zoom else 1)]
+        ids = [_write_view(database, cameras[i % len(cameras)], tracks, int(k)) for i, k in enumerate(keyframes)]
+        for pair in pairs:
+            database.write_matches(ids[pair.first], ids[pair.second], pair.matches)
+            database.write_two_view_geometry(ids[pair.first], ids[pair.second], pair.geometry)
 
 
 def make_camera(lens: Lens, size_px: tuple[int, int]) -> pycolmap.Camera:
@@ -118,24 +134,13 @@ def make_camera(lens: Lens, size_px: tuple[int, int]) -> pycolmap.Camera:
     return camera
 
 
-def _two_view_options(seed: int) -> pycolmap.TwoViewGeometryOptions:
+def two_view_options(seed: int) -> pycolmap.TwoViewGeometryOptions:
     """For pairs of keyframes: inliers within two pixels, relative pose wanted."""
     options = pycolmap.TwoViewGeometryOptions()
-    options.ransac.max_error = _INLIER_PX
+    options.ransac.max_error = INLIER_PX
     options.ransac.random_seed = seed
     options.compute_relative_pose = True
     return options
-
-
-@dataclass(frozen=True)
-class _View:
-    """A keyframe in the database."""
-
-    frame: int
-    image_id: int
-    camera: pycolmap.Camera
-    points: np.ndarray
-    """(points, 2) pixels, COLMAP's."""
 
 
 def _write_camera(database: pycolmap.Database, lens: Lens, size_px: tuple[int, int]) -> tuple[pycolmap.Camera, int]:
@@ -149,7 +154,8 @@ def _write_camera(database: pycolmap.Database, lens: Lens, size_px: tuple[int, i
 
 def _write_view(
     database: pycolmap.Database, rigged: tuple[pycolmap.Camera, int], tracks: PointTracks, frame: int
-) -> _View:
+) -> int:
+    """The image's id."""
     camera, rig_id = rigged
     image = pycolmap.Image(name=f"{frame:06d}", camera_id=camera.camera_id)
     image.image_id = database.write_image(image)
@@ -157,30 +163,12 @@ def _write_view(
     pose.rig_id = rig_id
     pose.add_data_id(image.data_id)
     database.write_frame(pose)
-    points = tracks.points_px[frame].astype(np.float64) + PIXEL_CENTRE
+    points = tracks.points_px[frame] + np.float32(PIXEL_CENTRE)
     database.write_keypoints(image.image_id, np.ascontiguousarray(points, dtype=np.float32))
-    return _View(frame, image.image_id, camera, points)
+    return image.image_id
 
 
-def _write_pair(
-    database: pycolmap.Database,
-    tracks: PointTracks,
-    first: _View,
-    second: _View,
-    options: pycolmap.TwoViewGeometryOptions,
-) -> None:
-    matches = _match(tracks, first.frame, second.frame)
-    if len(matches) < _FEWEST_MATCHES:
-        return
-    geometry = pycolmap.estimate_two_view_geometry(
-        first.camera, first.points, second.camera, second.points, matches, options
-    )
-    if len(geometry.inlier_matches) >= _FEWEST_INLIERS:
-        database.write_matches(first.image_id, second.image_id, matches)
-        database.write_two_view_geometry(first.image_id, second.image_id, geometry)
-
-
-def _match(tracks: PointTracks, i: int, j: int) -> np.ndarray:
+def match_points(tracks: PointTracks, i: int, j: int) -> np.ndarray:
     """(matches, 2) uint32: rows of the same points in the frames `i` and `j`."""
     _, in_i, in_j = np.intersect1d(tracks.ids[i], tracks.ids[j], assume_unique=True, return_indices=True)
     return np.stack([in_i, in_j], axis=1).astype(np.uint32)

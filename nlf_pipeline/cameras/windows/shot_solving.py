@@ -57,7 +57,7 @@ class ShotWindow:
     @property
     def zooms(self) -> bool:
         """Whether the focal length changes."""
-        return self.solved.motion.motion_class == "rotation_zoom"
+        return bool(np.ptp(self.solved.motion.focal_px) > 0)
 
     @property
     def shows_focal(self) -> bool:
@@ -193,15 +193,16 @@ def _preference(window: ShotWindow) -> tuple[bool, bool, int]:
 def _solve_windows(shot: Shot, lens_at: Callable[[int], Lens]) -> list[ShotWindow]:
     """Window after window, with the lens for its first frame; those in which the camera only turns are joined.
 
-    Once a travelling camera has shown an unknown lens, it is known to the windows that follow.
+    Once a travelling camera has shown an unknown lens, it is known to the windows that follow. After one that zooms,
+    they begin with the focal length that it has come to.
     """
     windows: list[ShotWindow] = []
     turn: list[PointTracks] = []
-    shown: Lens | None = None
+    shown: ShotWindow | None = None
 
     def lens_from(start: int) -> Lens:
         lens = lens_at(start)
-        return lens if lens.is_known or shown is None else shown
+        return lens if shown is None or (lens.is_known and not shown.zooms) else shown.lens_at(start)
 
     def end_turn() -> None:
         if len(turn) > 1:
@@ -218,8 +219,8 @@ def _solve_windows(shot: Shot, lens_at: Callable[[int], Lens]) -> list[ShotWindo
         windows.append(window)
         if window.turns:
             turn.append(tracks)
-        if window.solved.motion.motion_class == "general" and window.shows_focal and not lens.is_known:
-            shown = window.lens_at(window.start)
+        if window.solved.motion.motion_class == "general" and (window.shows_focal or window.zooms):
+            shown = window
     end_turn()
     return windows
 

@@ -16,7 +16,10 @@ class Lens:
     k1: float = 0.0
     """x_distorted = x (1 + k1 |x|^2) in image coordinates at unit depth: OpenCV's k1."""
     is_known: bool = False
-    """Given by the user or the file; a solver must not change it. Otherwise it is a first guess."""
+    """Given by the user or the file; a solver must not change it. Otherwise it is a first guess.
+
+    Of a camera that zooms, it is the focal length of the first keyframe.
+    """
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,11 @@ class WindowMotion:
     T_window_cam: np.ndarray
     """(frames, 4, 4) float64; the first is the identity."""
     focal_px: np.ndarray
-    """(frames,) in pixels of the working picture; constant unless the class is rotation_zoom."""
+    """(frames,) in pixels of the working picture; constant unless the camera zooms: rotation_zoom, or general."""
     k1: float
     """Distortion, as in Lens."""
     is_focal_observable: bool
-    """Whether the pictures determine the focal length; if not it is the first guess."""
+    """Whether the pictures determine the focal length; if not it is the first guess, though zooming may be seen."""
     tracked: np.ndarray
     """(frames,) bool: solved from points; elsewhere interpolated."""
     residual_px: np.ndarray
