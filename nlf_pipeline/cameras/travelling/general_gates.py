@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from nlf_pipeline.artefacts import Gate
+from nlf_pipeline.camera_metrics import align_similarity, aligned_rotation_errors
 from nlf_pipeline.cameras.tracks.point_tracks import PointTracks
 from nlf_pipeline.cameras.travelling.keyframe_mapping import NoModel, map_keyframes
 from nlf_pipeline.cameras.travelling.triangulation import Sightings, distances_px, refine_points, triangulate
@@ -124,19 +124,11 @@ def solve_again(tracks: PointTracks, keyframes: np.ndarray, motion: WindowMotion
 
 
 def _path_error(path: np.ndarray, reference: np.ndarray) -> float:
-    """Root mean square distance after the best similarity (Umeyama, PAMI 1991)."""
-    a, b = path - path.mean(0), reference - reference.mean(0)
-    U, S, Vt = np.linalg.svd(b.T @ a)
-    D = np.array([1, 1, np.sign(np.linalg.det(U @ Vt))])
-    scale = np.sum(S * D) / max(np.sum(a * a), 1e-12)
-    return float(np.sqrt(np.mean(np.sum((scale * a @ (U * D @ Vt).T - b) ** 2, axis=1))))
+    """Root mean square distance after the best similarity."""
+    scale, R, t = align_similarity(path, reference)
+    return float(np.sqrt(np.mean(np.sum((scale * path @ R.T + t - reference) ** 2, axis=1))))
 
 
 def _turn_error_deg(R: np.ndarray, reference: np.ndarray) -> float:
     """90th percentile of the angles after the best common rotation."""
-    common = Rotation.from_matrix(reference @ np.swapaxes(R, -1, -2)).mean().as_matrix()
-    return float(np.quantile(_angle_deg(np.swapaxes(reference, -1, -2) @ common @ R), 0.9))
-
-
-def _angle_deg(R: np.ndarray) -> np.ndarray:
-    return np.rad2deg(Rotation.from_matrix(R).magnitude())
+    return float(np.rad2deg(np.quantile(aligned_rotation_errors(R, reference), 0.9)))
