@@ -5,7 +5,7 @@ Every stage is a module with one public function of the same name; the workflow 
     fetch -> segment -> semantic_masks -> track_camera -> estimate -> scale_camera -> fit -> ground
           -> world -> plan_view -> interpolate -> render -> evaluate
 
-artefacts.py, masks.py and predictions.py define the files between stages; docs/conventions.md has frames
+artefacts/, masks.py and predictions.py define the files between stages; docs/conventions.md has frames
 and units. Backends (segmenters, semantics, cameras, estimators, interpolators, renderers) are small files
 behind a Protocol.
 """

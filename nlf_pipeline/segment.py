@@ -17,6 +17,7 @@ def segment(
     video_facts: Path,
     out: Path,
     bystanders_out: Path,
+    doubts_out: Path,
     segmenter: SegmenterName = "blazepose",
     max_persons: int = 6,
     select_points: tuple[tuple[float, float], ...] = (),
@@ -31,6 +32,7 @@ def segment(
         video_facts: video.json.
         out: masks.json, the people to follow, the most prominent first.
         bystanders_out: masks of everybody else who was seen; the camera must not rely on them either.
+        doubts_out: identity_doubts.json: the moments at which people may have been mixed up.
         segmenter: backend.
         max_persons: how many people to follow at most in each shot, 1 or more.
         select_points: follow the people at these pixels (x y) instead, as many as there are.
@@ -50,6 +52,7 @@ def segment(
         log.info("person %d: seen in %d of %d frames", person_id, seen, facts.n_frames)
     people.followed.save(out)
     people.bystanders.save(bystanders_out)
+    people.doubts.save(doubts_out)
 
 
 def _select_frame(facts: VideoFacts, seconds: float | None) -> int:

@@ -8,6 +8,7 @@ rule segment:
     output:
         masks="results/{video}/masks.json",
         bystanders="results/{video}/bystanders.json",
+        doubts="results/{video}/identity_doubts.json",
     log:
         "logs/{video}/segment.log",
     benchmark:
@@ -27,7 +28,8 @@ rule segment:
         "{wildcards.video}: find and follow people"
     shell:
         "exec nlf-pipeline --log {log:q} segment --video {input.video:q} --video-facts {input.facts:q}"
-        " --out {output.masks:q} --bystanders-out {output.bystanders:q} {params.options}"
+        " --out {output.masks:q} --bystanders-out {output.bystanders:q}"
+        " --doubts-out {output.doubts:q} {params.options}"
 
 
 rule semantic_masks:

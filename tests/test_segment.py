@@ -157,7 +157,14 @@ def run(folder, frames, fps=25.0, cuts=(), **options):
     height_px, width_px = frames[0].shape[:2]
     VideoFacts("clip", width_px, height_px, fps, len(frames), cuts=list(cuts)).save(folder / "video.json")
     outputs = folder / "masks.json", folder / "bystanders.json"
-    segment(video=video, video_facts=folder / "video.json", out=outputs[0], bystanders_out=outputs[1], **options)
+    segment(
+        video=video,
+        video_facts=folder / "video.json",
+        out=outputs[0],
+        bystanders_out=outputs[1],
+        doubts_out=folder / "identity_doubts.json",
+        **options,
+    )
     return tuple(MaskTracks.load(path) for path in outputs)
 
 

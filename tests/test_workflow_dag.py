@@ -48,8 +48,8 @@ if pathlib.Path("wait_at").exists() and pathlib.Path("wait_at").read_text() == s
     ctypes.CDLL(None).prctl(1, 9)  # die with the parent, as the real command does
     pathlib.Path("waiting").touch()
     time.sleep(60)
-outputs = [options[key] for key in ("--out", "--facts-out", "--bystanders-out", "--out-intrinsics", "--out-path",
-                                    "--out-report", "--bodies-out", "--cameras-out") if key in options]
+outputs = [options[key] for key in ("--out", "--facts-out", "--bystanders-out", "--doubts-out", "--out-intrinsics",
+                                    "--out-path", "--out-report", "--bodies-out", "--cameras-out") if key in options]
 if stage == "build-body":
     names = {body_files}
     outputs = [options["--out"] + "/" + name for name in names]

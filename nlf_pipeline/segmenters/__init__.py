@@ -1,12 +1,12 @@
 """Backends that find people in a video and follow them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import framepump
 
-from nlf_pipeline.artefacts import VideoFacts
+from nlf_pipeline.artefacts import IdentityDoubts, VideoFacts
 from nlf_pipeline.masks import MaskTracks
 
 SegmenterName = Literal["blazepose"]
@@ -29,6 +29,8 @@ class SegmentedPeople:
 
     followed: MaskTracks
     bystanders: MaskTracks
+    doubts: IdentityDoubts = field(default_factory=IdentityDoubts)
+    """About the followed people."""
 
 
 class Segmenter(Protocol):

@@ -1,11 +1,5 @@
-"""One frozen dataclass per file that passes between stages, each with `save` and `load`.
+"""Lenses, camera paths and the evidence behind them."""
 
-Array artefacts are npz files without pickles: field name = key, plus `format_version`. The
-others are JSON. Person k is row k in every artefact and in every frame of a video. Where
-`visible` is false the values are undefined, but finite. docs/conventions.md has frames and axes.
-"""
-
-import itertools
 import math
 from dataclasses import dataclass, field
 from typing import Literal, Self, get_args
@@ -16,44 +10,6 @@ from nlf_pipeline.artefact_files import ArrayArtefact, JsonArtefact
 
 FocalSource = Literal["user", "metadata", "calibrated", "assumed"]
 MotionClass = Literal["static", "rotation", "rotation_zoom", "general"]
-
-
-@dataclass(frozen=True)
-class VideoFacts(JsonArtefact):
-    """video.json: what `fetch` found in the source and what it wrote to clip.mp4."""
-
-    video_id: str
-    width_px: int
-    height_px: int
-    fps: float
-    """Constant frame rate of clip.mp4, frames per second."""
-    n_frames: int
-    """Frames in clip.mp4; every one decodes."""
-    cuts: list[int] = field(default_factory=list)
-    """Index of the first frame of every shot but the first, ascending."""
-    has_audio: bool = False
-    focal_px: float | None = None
-    """Focal length found in the file's metadata, in pixels of clip.mp4."""
-    source: str = ""
-    """File name or URL the clip was made from."""
-    source_fps: float = 0.0
-    source_rotation_deg: int = 0
-    """Clockwise rotation that the source's metadata asked for; applied in clip.mp4."""
-    variable_frame_rate: bool = False
-    """True if the source's frames were unevenly spaced and were resampled to `fps`."""
-    time_range: list[float] | None = None
-    """Start and end of the clip in the source, seconds."""
-    warnings: list[str] = field(default_factory=list)
-
-    @property
-    def size_px(self) -> tuple[int, int]:
-        """(width, height)."""
-        return self.width_px, self.height_px
-
-    def shots(self) -> list[slice]:
-        """Frame ranges between cuts, in order; together they cover the clip."""
-        bounds = [0, *self.cuts, self.n_frames]
-        return [slice(start, stop) for start, stop in itertools.pairwise(bounds) if stop > start]
 
 
 @dataclass(frozen=True)
@@ -202,73 +158,3 @@ class Cameras(ArrayArtefact):
     """(coefficients,) OpenCV's k1 k2 p1 p2 [k3 ...]; empty for none."""
     size_px: np.ndarray
     """(2,) int: width, height."""
-
-
-@dataclass(frozen=True)
-class BodyFits(ArrayArtefact):
-    """fits.npz: one SMPL-family body per person, in the scene frame (axes of the first camera), metres."""
-
-    person_ids: np.ndarray
-    """(people,) int."""
-    pose_rotvecs: np.ndarray
-    """(people, frames, joints, 3) parent-relative rotation vectors, radians."""
-    betas: np.ndarray
-    """(people, betas)."""
-    trans: np.ndarray
-    """(people, frames, 3) SMPL's translation: joint j = linear blend skinning + trans, metres."""
-    joints: np.ndarray
-    """(people, frames, joints, 3) metres."""
-    visible: np.ndarray
-    """(people, frames) bool: a body was estimated, or filled in over a short gap."""
-    filled: np.ndarray
-    """(people, frames) bool: interpolated over a short gap; subset of `visible`."""
-    scale_correction: np.ndarray
-    """(people,) factor by which each person's estimates were scaled about the camera."""
-
-
-@dataclass(frozen=True)
-class Floor:
-    """The floor of one shot: points x of its scene frame with normal · x = offset."""
-
-    normal: tuple[float, float, float]
-    """Unit normal pointing up, scene frame."""
-    offset_m: float
-    source: Literal["feet", "camera"]
-    """'camera': too few feet were seen; level camera and a usual height are assumed."""
-    inlier_fraction: float
-    spread_m: float
-    """Median absolute distance of the inliers from the plane."""
-    n_points: int
-
-
-@dataclass(frozen=True)
-class Ground(JsonArtefact):
-    """ground.json: the floor of every shot."""
-
-    floors: list[Floor]
-    """One per shot, in order."""
-
-
-@dataclass(frozen=True)
-class Bodies(ArrayArtefact):
-    """bodies.npz: everybody's motion in the world: y up, floor at y = 0, metres."""
-
-    person_ids: np.ndarray
-    """(people,) int."""
-    fps: float
-    body_model: str
-    """Name of the body model the parameters belong to: 'open', 'smpl', ..."""
-    pose_rotvecs: np.ndarray
-    """(people, frames, joints, 3) parent-relative rotation vectors, radians."""
-    betas: np.ndarray
-    """(people, betas)."""
-    trans: np.ndarray
-    """(people, frames, 3) SMPL's translation, world, metres."""
-    joints: np.ndarray
-    """(people, frames, joints, 3) world, metres."""
-    visible: np.ndarray
-    """(people, frames) bool."""
-    filled: np.ndarray
-    """(people, frames) bool: interpolated over a short gap; subset of `visible`."""
-    foot_contacts: np.ndarray
-    """(people, frames, 2) bool: left, right foot planted on the floor."""

@@ -1,0 +1,78 @@
+"""Bodies, the floor under them, and the world they are in."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from nlf_pipeline.artefact_files import ArrayArtefact, JsonArtefact
+
+
+@dataclass(frozen=True)
+class BodyFits(ArrayArtefact):
+    """fits.npz: one SMPL-family body per person, in the scene frame (axes of the first camera), metres."""
+
+    person_ids: np.ndarray
+    """(people,) int."""
+    pose_rotvecs: np.ndarray
+    """(people, frames, joints, 3) parent-relative rotation vectors, radians."""
+    betas: np.ndarray
+    """(people, betas)."""
+    trans: np.ndarray
+    """(people, frames, 3) SMPL's translation: joint j = linear blend skinning + trans, metres."""
+    joints: np.ndarray
+    """(people, frames, joints, 3) metres."""
+    visible: np.ndarray
+    """(people, frames) bool: a body was estimated, or filled in over a short gap."""
+    filled: np.ndarray
+    """(people, frames) bool: interpolated over a short gap; subset of `visible`."""
+    scale_correction: np.ndarray
+    """(people,) factor by which each person's estimates were scaled about the camera."""
+
+
+@dataclass(frozen=True)
+class Floor:
+    """The floor of one shot: points x of its scene frame with normal · x = offset."""
+
+    normal: tuple[float, float, float]
+    """Unit normal pointing up, scene frame."""
+    offset_m: float
+    source: Literal["feet", "camera"]
+    """'camera': too few feet were seen; level camera and a usual height are assumed."""
+    inlier_fraction: float
+    spread_m: float
+    """Median absolute distance of the inliers from the plane."""
+    n_points: int
+
+
+@dataclass(frozen=True)
+class Ground(JsonArtefact):
+    """ground.json: the floor of every shot."""
+
+    floors: list[Floor]
+    """One per shot, in order."""
+
+
+@dataclass(frozen=True)
+class Bodies(ArrayArtefact):
+    """bodies.npz: everybody's motion in the world: y up, floor at y = 0, metres."""
+
+    person_ids: np.ndarray
+    """(people,) int."""
+    fps: float
+    body_model: str
+    """Name of the body model the parameters belong to: 'open', 'smpl', ..."""
+    pose_rotvecs: np.ndarray
+    """(people, frames, joints, 3) parent-relative rotation vectors, radians."""
+    betas: np.ndarray
+    """(people, betas)."""
+    trans: np.ndarray
+    """(people, frames, 3) SMPL's translation, world, metres."""
+    joints: np.ndarray
+    """(people, frames, joints, 3) world, metres."""
+    visible: np.ndarray
+    """(people, frames) bool."""
+    filled: np.ndarray
+    """(people, frames) bool: interpolated over a short gap; subset of `visible`."""
+    foot_contacts: np.ndarray
+    """(people, frames, 2) bool: left, right foot planted on the floor."""
