@@ -112,6 +112,7 @@ def _body_fits(
         joints=np.zeros((n, frames, joints, 3), np.float32),
         visible=np.zeros((n, frames), dtype=bool),
         filled=np.zeros((n, frames), dtype=bool),
+        repaired=np.zeros((n, frames), dtype=bool),
         scale_correction=factors,
     )
     rest = meshes.joints_rest(fits.betas)
@@ -120,4 +121,5 @@ def _body_fits(
         fits.trans[k] = np.where(track.visible[:, None], track.root - rest[k, 0], 0)
         fits.joints[k] = joint_positions(track.rotations, track.root, rest[k])
         fits.visible[k], fits.filled[k] = track.visible, track.visible & ~track.observed
+        fits.repaired[k] = track.repaired
     return fits

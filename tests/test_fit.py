@@ -134,6 +134,8 @@ def test_gross_errors_are_repaired(tmp_path: Path, body_dir: Path, meshes: BodyM
     errors = Errors(jumps=((0, 30, 1.3), (0, 31, 1.3), (0, 80, 0.7)))
     fits, truth = run_fit(tmp_path, body_dir, meshes, walks[:1], errors)
     assert worst_error(fits, truth) < 0.08
+    np.testing.assert_array_equal(np.flatnonzero(fits.repaired[0]), [30, 31, 80])
+    assert not (fits.repaired & fits.filled).any()
 
 
 def test_people_of_wrong_size_come_to_stand_on_one_floor(

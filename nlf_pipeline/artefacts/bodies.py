@@ -26,6 +26,9 @@ class BodyFits(ArrayArtefact):
     """(people, frames) bool: a body was estimated, or filled in over a short gap."""
     filled: np.ndarray
     """(people, frames) bool: interpolated over a short gap; subset of `visible`."""
+    repaired: np.ndarray
+    """(people, frames) bool: an estimate was there, but it was an outlier and was replaced, or had left and right
+    swapped and was put right; subset of `visible`, disjoint from `filled`."""
     scale_correction: np.ndarray
     """(people,) factor by which each person's estimates were scaled about the camera."""
 

@@ -14,6 +14,8 @@ _ROTATION_FLOOR, _LATERAL_FLOOR, _DEPTH_FLOOR = 0.05, 0.01, 0.05
 """Quick true motion may leave residuals of this size, radians and metres: less is never an outlier."""
 _MEDIAN_S = 0.3
 _DEPTH_MEDIAN_S = 0.63
+_DISBELIEF = 0.1
+"""A frame whose place is believed less than this counts as replaced."""
 _CONFIDENCE_RANGE = (0.02, 4.0)
 _TOES_RIDE_ON = {
     joint_index("left_foot"): joint_index("left_ankle"),
@@ -47,6 +49,8 @@ class SmoothTrack:
     """(frames,) bool: observed, or in a gap short enough to fill."""
     observed: np.ndarray
     """(frames,) bool."""
+    repaired: np.ndarray
+    """(frames,) bool: observed, but hardly believed, and replaced."""
 
 
 @dataclass(frozen=True)
@@ -79,12 +83,12 @@ def smooth_track(track: PoseTrack, T_scene_cam: np.ndarray, how: Smoothing) -> S
     """
     frames, joints = track.rotations_cam.shape[:2]
     rotations = np.tile(np.eye(3), (frames, joints, 1, 1))
-    root, visible = np.zeros((frames, 3)), np.zeros(frames, dtype=bool)
+    root, visible, repaired = np.zeros((frames, 3)), np.zeros(frames, dtype=bool), np.zeros(frames, dtype=bool)
     confidence = part_confidence(track)
     for segment in track_segments(track.observed, how.shots, int(how.max_gap_s * how.fps)):
         seen, centres = track.observed[segment], T_scene_cam[segment, :3, 3]
         points = transform_points(T_scene_cam[segment], track.root_cam[segment, None])[:, 0]
-        root[segment], _ = smooth_path(
+        root[segment], believed = smooth_path(
             points,
             centres,
             seen,
@@ -102,7 +106,8 @@ def smooth_track(track: PoseTrack, T_scene_cam: np.ndarray, how: Smoothing) -> S
         for toes, ankle in _TOES_RIDE_ON.items():
             rotations[segment, toes] = rotations[segment, ankle]
         visible[segment] = True
-    return SmoothTrack(rotations, root, visible, track.observed)
+        repaired[segment] = seen & (believed < _DISBELIEF)
+    return SmoothTrack(rotations, root, visible, track.observed, repaired)
 
 
 def part_confidence(track: PoseTrack) -> np.ndarray:
