@@ -34,7 +34,7 @@ def world(
     Args:
         fits: fits.npz.
         cameras: cameras.npz.
-        ground: ground.json. If its floor was assumed rather than seen, nobody is moved onto it.
+        ground: ground.json. If its floor was assumed rather than seen, or is not level, nobody is moved onto it.
         video_facts: video.json.
         body: folder with the body model.
         bodies_out: bodies.npz to write.
@@ -69,7 +69,8 @@ def world(
             T = T_world_scene[segment.start]
             rotations = T[:3, :3] @ global_rotations(people.pose_rotvecs[k, segment].astype(np.float64))
             root = transform_points(T, people.joints[k, segment, 0].astype(np.float64))
-            move = contacts and _floor_at(segment.start, shots, floors).source == "feet"
+            floor = _floor_at(segment.start, shots, floors)
+            move = contacts and floor.source == "feet" and floor.kind == "flat"
             locked = lock_feet(rotations, root, feet, T_world_cam[segment, :3, 3], facts.fps, move)
             bodies.pose_rotvecs[k, segment] = local_rotvecs(locked.rotations)
             bodies.trans[k, segment] = locked.joints[:, 0] - feet.joints_rest[0]
@@ -83,7 +84,7 @@ def _worlds_from_scenes(shots: list[slice], floors: list[Floor], T_scene_cam: np
     """(frames, 4, 4) T_world_scene of the shot that each frame belongs to."""
     T = np.tile(np.eye(4), (len(T_scene_cam), 1, 1))
     for shot, floor in zip(shots, floors, strict=True):
-        T[shot] = world_from_scene(np.array(floor.normal), floor.offset_m, T_scene_cam[shot.start])
+        T[shot] = world_from_scene(np.array(floor.normal), floor.offset_m, T_scene_cam[shot.start], floor.world_up)
     return T
 
 
@@ -91,22 +92,26 @@ def _floor_at(frame: int, shots: list[slice], floors: list[Floor]) -> Floor:
     return next(floor for shot, floor in zip(shots, floors, strict=True) if shot.start <= frame < shot.stop)
 
 
-def world_from_scene(normal: np.ndarray, offset: float, T_scene_cam: np.ndarray) -> np.ndarray:
+def world_from_scene(
+    normal: np.ndarray, offset: float, T_scene_cam: np.ndarray, up: np.ndarray | None = None
+) -> np.ndarray:
     """Transform from the scene to the world.
 
     Args:
         normal: (3,) unit normal of the floor, up, scene frame.
         offset: of the floor: normal · x = offset, metres.
         T_scene_cam: (4, 4) first camera.
+        up: (3,) unit vector against gravity, scene frame; None: the normal.
 
     Returns:
         (4, 4) T_world_scene.
     """
+    up = normal if up is None else up
     centre, forward, image_up = T_scene_cam[:3, 3], T_scene_cam[:3, 2], -T_scene_cam[:3, 1]
-    ahead = forward - normal * (normal @ forward)
+    ahead = forward - up * (up @ forward)
     if np.linalg.norm(ahead) < 1e-3:  # it looks straight down (or up): ahead is where its picture's top is (or bottom)
-        ahead = -np.sign(normal @ forward) * (image_up - normal * (normal @ image_up))
+        ahead = -np.sign(up @ forward) * (image_up - up * (up @ image_up))
     z = -ahead / np.linalg.norm(ahead)
-    R_world_scene = np.stack([np.cross(normal, z), normal, z])
-    below = centre - normal * (normal @ centre - offset)
+    R_world_scene = np.stack([np.cross(up, z), up, z])
+    below = centre - up * ((normal @ centre - offset) / (normal @ up))
     return rigid(R_world_scene, -R_world_scene @ below)

@@ -5,7 +5,7 @@ others are JSON. Person k is row k in every artefact and in every frame of a vid
 `visible` is false the values are undefined, but finite. docs/conventions.md has frames and axes.
 """
 
-from nlf_pipeline.artefacts.bodies import Bodies, BodyFits, Floor, Ground
+from nlf_pipeline.artefacts.bodies import Bodies, BodyFits, Floor, FloorKind, Ground
 from nlf_pipeline.artefacts.camera import (
     CameraPath,
     CameraReport,
@@ -29,6 +29,7 @@ __all__ = [
     "Cameras",
     "DoubtReason",
     "Floor",
+    "FloorKind",
     "FocalSource",
     "Gate",
     "Ground",

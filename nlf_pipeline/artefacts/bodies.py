@@ -1,6 +1,6 @@
 """Bodies, the floor under them, and the world they are in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -33,6 +33,9 @@ class BodyFits(ArrayArtefact):
     """(people,) factor by which each person's estimates were scaled about the camera."""
 
 
+FloorKind = Literal["flat", "slope", "uneven"]
+
+
 @dataclass(frozen=True)
 class Floor:
     """The floor of one shot: points x of its scene frame with normal · x = offset."""
@@ -43,9 +46,31 @@ class Floor:
     source: Literal["feet", "camera"]
     """'camera': too few feet were seen; level camera and a usual height are assumed."""
     inlier_fraction: float
+    """Of the planted feet."""
     spread_m: float
     """Median absolute distance of the inliers from the plane."""
     n_points: int
+    """Feet seen planted, each stance once."""
+    kind: FloorKind = "flat"
+    """'flat': level. 'slope': one plane that is not level. 'uneven': stairs, steps, bumps; the plane is the level one
+    through the height where most feet stood."""
+    up: tuple[float, float, float] | None = None
+    """Unit vector against gravity, scene frame: the world's y axis. None: the normal, as on every level floor."""
+    up_source: Literal["feet", "bodies", "camera"] = "feet"
+    """What showed which way is up: the feet's plane, upright bodies, or the camera alone, taken to be held level."""
+    slope_deg: float = 0.0
+    """Angle between the plane of the planted feet and the level that bodies and camera show; judged of every kind."""
+    slope_sd_deg: float = 0.0
+    """Standard deviation of that angle: how surely the feet's plane and the level are known."""
+    levels_m: list[float] = field(default_factory=list)
+    """Heights above the plane at which feet were planted, ascending, apart by 8 cm or more; one of them on a plane."""
+    planted_spread_m: float = 0.0
+    """Standard deviation of the heights of all planted feet about the plane."""
+
+    @property
+    def world_up(self) -> np.ndarray:
+        """(3,) the world's y axis in the scene frame."""
+        return np.array(self.normal if self.up is None else self.up, dtype=np.float64)
 
 
 @dataclass(frozen=True)
