@@ -1,0 +1,83 @@
+"""Fit, ground and world on a generated clip with NLF's grade of errors: what must never come back."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from motion_clips.making import MotionTruth, make_clip
+from motion_clips.specs import MotionClip
+from motion_scores import Scores, raw_motions, score, world_motions
+
+from nlf_pipeline.artefacts import Bodies, Ground
+from nlf_pipeline.body_models import BodyMeshes
+from nlf_pipeline.fit import fit
+from nlf_pipeline.ground import ground
+from nlf_pipeline.world import world
+
+CLIP = MotionClip(n_people=2, n_frames=120, seed=14)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What the three stages made of a clip."""
+
+    truth: MotionTruth
+    bodies: Bodies
+    raw: Scores
+    found: Scores
+
+
+def run_chain(clip: MotionClip, folder: Path, body: Path, meshes: BodyMeshes) -> Chain:
+    make_clip(clip, folder, body)
+    scene = {"cameras": folder / "cameras.npz", "video_facts": folder / "video.json", "body": body}
+    fits, floor = folder / "fits.npz", folder / "ground.json"
+    fit(predictions=folder / "predictions.xz", out=fits, **scene)
+    ground(fits=fits, out=floor, **scene)
+    out = {"bodies_out": folder / "bodies.npz", "cameras_out": folder / "world_cameras.npz"}
+    world(fits=fits, ground=floor, **scene, **out)
+    truth = MotionTruth.load(folder)
+    raw = score(raw_motions(folder, truth, meshes), truth)
+    found = score(world_motions(folder, truth, meshes), truth, Ground.load(floor).floors[0])
+    return Chain(truth, Bodies.load(folder / "bodies.npz"), raw, found)
+
+
+@pytest.fixture(scope="module")
+def near(body_dir: Path, meshes: BodyMeshes, tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    return run_chain(CLIP, tmp_path_factory.mktemp("near"), body_dir, meshes)
+
+
+@pytest.fixture(scope="module")
+def far(body_dir: Path, meshes: BodyMeshes, tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    return run_chain(replace(CLIP, scene_origin=(10.0, 0.0, 10.0)), tmp_path_factory.mktemp("far"), body_dir, meshes)
+
+
+def test_planted_feet_do_not_slide(near: Chain):
+    assert near.raw.slide > 30
+    assert near.found.slide < 3  # millimetres per frame
+
+
+def test_people_stay_where_they_are_and_move_as_they_do(near: Chain):
+    assert near.found.root < 100 < near.raw.root  # millimetres
+    assert near.found.mpjpe < near.raw.mpjpe
+    assert near.found.pa_mpjpe < near.raw.pa_mpjpe
+    assert near.found.accel < 8
+    assert near.found.jitter < 200
+    assert near.found.coverage == 100
+
+
+def test_nobody_sinks_into_the_floor(near: Chain):
+    assert near.found.penetration < 10
+
+
+def test_everybody_keeps_the_row(near: Chain):
+    true = near.truth.bodies.joints
+    away = np.linalg.norm(near.bodies.joints[:, None] - true[None], axis=-1).mean(axis=-1)
+    np.testing.assert_array_equal(away.argmin(axis=1), np.tile(np.arange(CLIP.n_people)[:, None], CLIP.n_frames))
+
+
+def test_where_the_scene_has_its_origin_makes_no_difference(near: Chain, far: Chain):
+    """Every world has its origin under the first camera, so the bodies are the same ones in the same place."""
+    np.testing.assert_array_equal(near.bodies.visible, far.bodies.visible)
+    np.testing.assert_array_equal(near.bodies.foot_contacts, far.bodies.foot_contacts)
+    assert np.abs(near.bodies.joints - far.bodies.joints).max() < 0.001
