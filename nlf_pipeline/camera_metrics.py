@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from nlf_pipeline.geometry import align_similarity
+
 SHORTEST_PATH_M = 0.3
 """Similarity alignment explains most of what a shorter path does, so its position error says nothing."""
 
@@ -30,25 +32,6 @@ class TrajectoryError:
     """True metres per unit of the given path: 1 for a metric path without error."""
 
 
-def align_similarity(points: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-    """The similarity that maps points to their targets best, in least squares (Umeyama 1991).
-
-    Args:
-        points: (n, 3).
-        target: (n, 3).
-
-    Returns:
-        scale, R (3, 3) and t (3,) with target = scale R point + t. The scale is 1 where all points are one.
-    """
-    centred, target_centred = points - points.mean(0), target - target.mean(0)
-    U, singular, Vt = np.linalg.svd(target_centred.T @ centred)
-    signs = np.array([1.0, 1.0, np.sign(np.linalg.det(U @ Vt))])
-    R = U * signs @ Vt
-    variance = (centred**2).sum()
-    scale = float((singular * signs).sum() / variance) if variance > 0 else 1.0
-    return scale, R, target.mean(0) - scale * R @ points.mean(0)
-
-
 def trajectory_error(T_world_cam: np.ndarray, T_true: np.ndarray) -> TrajectoryError:
     """Compare a camera's path, in any world frame and unit of length, with the true one.
 
@@ -64,7 +47,7 @@ def trajectory_error(T_world_cam: np.ndarray, T_true: np.ndarray) -> TrajectoryE
         scale, R, t = align_similarity(centres, true_centres)
         distances = np.linalg.norm(scale * centres @ R.T + t - true_centres, axis=-1)
         ate_m, largest_m = float(np.sqrt((distances**2).mean())), float(distances.max())
-        share = ate_m / path_m
+        share, scale = ate_m / path_m, float(scale)
     return TrajectoryError(
         ate_m, share, largest_m, float(rotation_errors.mean()), float(rotation_errors.max()), path_m, scale
     )

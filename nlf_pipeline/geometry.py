@@ -1,4 +1,4 @@
-"""Rigid transforms, projection and view geometry on numpy arrays. Frames: docs/conventions.md."""
+"""Rigid and similarity transforms, projection and view geometry on numpy arrays. Frames: docs/conventions.md."""
 
 import numpy as np
 
@@ -29,6 +29,29 @@ def transform_points(T_a_b: np.ndarray, points_b: np.ndarray) -> np.ndarray:
         (..., points, 3) points in frame a.
     """
     return points_b @ np.swapaxes(T_a_b[..., :3, :3], -1, -2) + T_a_b[..., None, :3, 3]
+
+
+def align_similarity(points: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The similarity that maps points to their targets best, in least squares (Umeyama 1991).
+
+    Args:
+        points: (..., n, 3).
+        target: (..., n, 3).
+
+    Returns:
+        scale (...), R (..., 3, 3) and t (..., 3) with target = scale R point + t. The scale is 1 where all points are
+        one.
+    """
+    mean, target_mean = points.mean(-2), target.mean(-2)
+    centred, target_centred = points - mean[..., None, :], target - target_mean[..., None, :]
+    U, singular, Vt = np.linalg.svd(np.swapaxes(target_centred, -1, -2) @ centred)
+    signs = np.ones_like(singular)
+    signs[..., 2] = np.sign(np.linalg.det(U @ Vt))
+    R = U * signs[..., None, :] @ Vt
+    variance = (centred**2).sum((-1, -2))
+    spread_out = variance > 0
+    scale = np.where(spread_out, (singular * signs).sum(-1) / np.where(spread_out, variance, 1), 1.0)
+    return scale, R, target_mean - scale[..., None] * np.einsum("...ij,...j->...i", R, mean)
 
 
 def focal_from_fov(fov_deg: float, size_px: tuple[int, int]) -> float:

@@ -5,26 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-
-def procrustes_align(points: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Similarity-align point sets to targets (Umeyama 1991).
-
-    Args:
-        points: (n, joints, 3).
-        target: (n, joints, 3).
-
-    Returns:
-        (n, joints, 3) `points`, each set scaled, rotated and moved to fit its target best.
-    """
-    mean, target_mean = points.mean(1, keepdims=True), target.mean(1, keepdims=True)
-    centred, target_centred = points - mean, target - target_mean
-    U, singular, Vt = np.linalg.svd(np.einsum("nji,njk->nik", centred, target_centred))
-    signs = np.ones_like(singular)
-    signs[:, 2] = np.sign(np.linalg.det(U @ Vt))
-    R = np.einsum("nia,na,nab->nib", U, signs, Vt)
-    variance = np.maximum((centred**2).sum((1, 2)), 1e-12)
-    scale = (singular * signs).sum(1) / variance
-    return scale[:, None, None] * np.einsum("nji,nik->njk", centred, R) + target_mean
+from nlf_pipeline.geometry import align_similarity
 
 
 def mpjpe(joints: np.ndarray, truth: np.ndarray, root: int = 0) -> float:
@@ -35,7 +16,9 @@ def mpjpe(joints: np.ndarray, truth: np.ndarray, root: int = 0) -> float:
 
 def pa_mpjpe(joints: np.ndarray, truth: np.ndarray) -> float:
     """Mean per joint position error after a similarity alignment of every frame, metres. Inputs (n, joints, 3)."""
-    return float(np.linalg.norm(procrustes_align(joints, truth) - truth, axis=-1).mean())
+    scale, R, t = align_similarity(joints, truth)
+    aligned = scale[:, None, None] * joints @ np.swapaxes(R, 1, 2) + t[:, None]
+    return float(np.linalg.norm(aligned - truth, axis=-1).mean())
 
 
 def position_error(points: np.ndarray, truth: np.ndarray) -> float:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nlf_pipeline.camera_metrics import align_similarity
+from nlf_pipeline.geometry import align_similarity
 
 SEGMENT_FRAMES = 100
 _ALIGNED_FRAMES = 2

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from nlf_pipeline.camera_metrics import align_similarity, focal_error, trajectory_error
-from nlf_pipeline.geometry import rigid
+from nlf_pipeline.camera_metrics import focal_error, trajectory_error
+from nlf_pipeline.geometry import align_similarity, rigid
 
 seeds = st.integers(0, 2**31 - 1)
 

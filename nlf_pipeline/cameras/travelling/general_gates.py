@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nlf_pipeline.artefacts import Gate
-from nlf_pipeline.camera_metrics import align_similarity, aligned_rotation_errors
+from nlf_pipeline.camera_metrics import aligned_rotation_errors
 from nlf_pipeline.cameras.tracks.point_tracks import PointTracks
 from nlf_pipeline.cameras.travelling.keyframe_mapping import NoModel, map_keyframes
 from nlf_pipeline.cameras.travelling.triangulation import Sightings, distances_px, refine_points, triangulate
@@ -13,7 +13,7 @@ from nlf_pipeline.cameras.travelling.two_view_checks import check_two_views
 from nlf_pipeline.cameras.travelling.view_graph import select_keyframes, thin_keyframes
 from nlf_pipeline.cameras.travelling.zoom_mapping import map_zooming
 from nlf_pipeline.cameras.windows.window_motion import Lens, WindowMotion
-from nlf_pipeline.geometry import invert_rigid
+from nlf_pipeline.geometry import align_similarity, invert_rigid
 
 _FOCAL_RANGE = (0.4, 6.0)
 """Over the picture's longer side: 103 to 10 degrees of view."""
