@@ -6,9 +6,11 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d, minimum_filter1d
 from scipy.spatial.transform import Rotation
 
-from motion_clips.steps import FootTrack, Gait, RestFeet, about_x, about_y, track_foot
+from motion_clips.steps import Gait, RestFeet, track_foot
 from motion_clips.wandering import FloorPath
 from nlf_pipeline.body_models import joint_index
+from nlf_pipeline.demo.feet import FootTrack
+from nlf_pipeline.demo.turns import turn_x, turn_y
 
 _LEGS = tuple(
     tuple(joint_index(f"{side}_{name}") for name in ("hip", "knee", "ankle", "foot")) for side in ("left", "right")
@@ -54,9 +56,9 @@ def animate(rng: np.random.Generator, path: FloorPath, feet: RestFeet, t: np.nda
     squat, heading, xz = path.at(path.squat, t), path.at(path.heading, t), path.at(path.xz, t)
     tracks = [track_foot(path, gait, feet, side, t) for side in (0, 1)]
     sway = np.stack([0.04 + _SQUAT_LEAN * squat, 0.07 * np.sin(beat) * vigour, 0.02 * np.sin(beat) * vigour], axis=-1)
-    pelvis = about_y(heading) * Rotation.from_rotvec(sway)
+    pelvis = turn_y(heading) * Rotation.from_rotvec(sway)
     shift = np.stack([0.02 * np.cos(beat - 0.9) * vigour, 0 * t, -0.12 * squat], axis=-1)
-    root = np.stack([xz[:, 0], 0 * t, xz[:, 1]], axis=-1) + about_y(heading).apply(shift)
+    root = np.stack([xz[:, 0], 0 * t, xz[:, 1]], axis=-1) + turn_y(heading).apply(shift)
     leg_length = np.linalg.norm(np.diff(feet.joints[list(_LEGS[0][:3])], axis=0), axis=1).sum()
     root[:, 1] = _pelvis_height(root, pelvis, tracks, feet, fps) - _SQUAT_DEPTH * leg_length * squat
     pose = np.zeros((len(t), len(feet.joints), 3))
@@ -94,12 +96,12 @@ def _leg(pelvis: Rotation, root: np.ndarray, track: FootTrack, feet: RestFeet, s
     # |thigh + Rx(bend) shank| = |target|, of which only the y and z parts turn
     wanted = (np.sum(target**2, axis=1) - thigh @ thigh - shank @ shank) / 2 - thigh[0] * shank[0]
     cosine, sine = thigh[1:] @ shank[1:], thigh[2] * shank[1] - thigh[1] * shank[2]
-    bend = about_x(np.arctan2(sine, cosine) + np.arccos(np.clip(wanted / np.hypot(cosine, sine), -1, 1)))
+    bend = turn_x(np.arctan2(sine, cosine) + np.arccos(np.clip(wanted / np.hypot(cosine, sine), -1, 1)))
     straight = thigh + bend.apply(shank)
     sideways = pelvis.apply([1.0, 0, 0]) + track.rotation.apply([1.0, 0, 0])
     at_rest = _axes(straight, np.tile([1.0, 0, 0], (len(root), 1)))
     turned = Rotation.from_matrix(_axes(target, sideways) @ np.swapaxes(at_rest, 1, 2))
-    toes = about_x(track.toe_bend)
+    toes = turn_x(track.toe_bend)
     parts = (pelvis.inv() * turned, bend, (turned * bend).inv() * track.rotation, toes)
     return np.stack([part.as_rotvec() for part in parts], axis=1)
 
@@ -115,7 +117,7 @@ def _axes(z: np.ndarray, x: np.ndarray) -> np.ndarray:
 def _arm(beat: np.ndarray, vigour: np.ndarray, squat: np.ndarray, side: int) -> np.ndarray:
     """(n, 3, 3) shoulder, elbow and hand: swinging against the legs, stretched forwards in a squat."""
     sign, still = 1 - 2 * side, np.zeros(len(beat))
-    swing = about_x(-sign * 0.4 * np.sin(beat) * vigour)
+    swing = turn_x(-sign * 0.4 * np.sin(beat) * vigour)
     hanging = (swing * Rotation.from_rotvec([0, 0, -sign * 1.22])).as_rotvec()
     forwards = np.array([0, -sign * 1.3, 0])
     shoulder = hanging + squat[:, None] * (forwards - hanging)

@@ -6,10 +6,11 @@ From landing to toe-off the toe joint does not move at all.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
-from motion_clips.wandering import FloorPath, smooth_step
+from motion_clips.wandering import FloorPath
 from nlf_pipeline.body_models import joint_index
+from nlf_pipeline.demo.feet import FootTrack, smooth_step
+from nlf_pipeline.demo.turns import turn_x, turn_y
 
 _HIPS, _ANKLES, _TOES = (
     tuple(joint_index(f"{side}_{name}") for side in ("left", "right")) for name in ("hip", "ankle", "foot")
@@ -50,36 +51,12 @@ class Gait:
 
 
 @dataclass(frozen=True)
-class FootTrack:
-    """One foot at n times."""
-
-    ankle: np.ndarray
-    """(n, 3) ankle joint, world, metres."""
-    rotation: Rotation
-    """(n,) of the foot, world from rest."""
-    toe_bend: np.ndarray
-    """(n,) rotation of the toes against the foot about its x axis, radians."""
-    planted: np.ndarray
-    """(n,) bool: the toes stand still on the floor."""
-
-
-@dataclass(frozen=True)
 class _Stands:
     """Where one foot stands, one after the other; effort of the step that leaves each: 0 = none, 1 = a full one."""
 
     toe: np.ndarray
     yaw: np.ndarray
     effort: np.ndarray
-
-
-def about_y(angles: np.ndarray) -> Rotation:
-    """(n,) rotations about y, radians."""
-    return Rotation.from_rotvec(angles[:, None] * [0.0, 1.0, 0.0])
-
-
-def about_x(angles: np.ndarray) -> Rotation:
-    """(n,) rotations about x, radians."""
-    return Rotation.from_rotvec(angles[:, None] * [1.0, 0.0, 0.0])
 
 
 def track_foot(path: FloorPath, gait: Gait, feet: RestFeet, side: int, t: np.ndarray) -> FootTrack:
@@ -97,7 +74,7 @@ def track_foot(path: FloorPath, gait: Gait, feet: RestFeet, side: int, t: np.nda
     toe[:, 1] += _LIFT * effort * high
     heel = _HEEL_PITCH * smooth_step((stance - _HEEL_OFF) / (1 - _HEEL_OFF)) * (1 - smooth_step(swing / 0.6))
     pitch = effort * (heel - _LANDING_PITCH * high * (swing > 0.5))
-    rotation = about_y(stands.yaw[now] + share * (stands.yaw[now + 1] - stands.yaw[now])) * about_x(pitch)
+    rotation = turn_y(stands.yaw[now] + share * (stands.yaw[now + 1] - stands.yaw[now])) * turn_x(pitch)
     ankle = toe - rotation.apply(feet.joints[_TOES[side]] - feet.joints[_ANKLES[side]])
     toe_bend = -np.clip(pitch, 0, None) * (1 - smooth_step(swing / 0.5))
     return FootTrack(ankle, rotation, toe_bend, (swing == 0) | (effort == 0))
@@ -109,7 +86,7 @@ def _plan(path: FloorPath, middles: np.ndarray, feet: RestFeet, side: int) -> _S
     beside = np.array([_STEP_WIDTH * feet.joints[_HIPS[side], 0], 0, 0]) + (toe - ankle) * [1, 0, 1]
     xz, yaw = path.at(path.xz, middles), path.at(path.heading, middles)
     toes = np.stack([xz[:, 0], np.full(len(xz), toe[1] - feet.soles_y[side]), xz[:, 1]], axis=-1)
-    toes = toes + about_y(yaw).apply(beside)
+    toes = toes + turn_y(yaw).apply(beside)
     effort = np.zeros(len(toes))
     for k in range(1, len(toes)):
         distance, turn = np.linalg.norm(toes[k] - toes[k - 1]), abs(yaw[k] - yaw[k - 1])

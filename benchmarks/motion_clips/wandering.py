@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from nlf_pipeline.demo.feet import smooth_step
+
 RATE_HZ = 120.0
 """Paths are integrated at this rate."""
 PADDING_S = 3.0
@@ -37,12 +39,6 @@ class FloorPath:
         if values.ndim == 1:
             return np.interp(t, self.times, values)
         return np.stack([np.interp(t, self.times, column) for column in values.T], axis=-1)
-
-
-def smooth_step(u: np.ndarray) -> np.ndarray:
-    """0 up to 0, 1 from 1 on, at rest at both ends."""
-    u = np.clip(u, 0, 1)
-    return u**3 * (u * (6 * u - 15) + 10)
 
 
 def wander(rng: np.random.Generator, seconds: float, centre: np.ndarray, radius: float) -> FloorPath:
