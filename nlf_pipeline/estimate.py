@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from nlf_pipeline.artefacts import Intrinsics, VideoFacts
-from nlf_pipeline.errors import UserError
+from nlf_pipeline.errors import ArtefactError, UserError
 from nlf_pipeline.estimators import EstimatorName, make_estimator
 from nlf_pipeline.masks import MaskTracks
+from nlf_pipeline.person_cache import PersonCache, file_digest
 from nlf_pipeline.predictions import writing_predictions
 from nlf_pipeline.video import read_frames
 
@@ -20,6 +21,8 @@ def estimate(
     intrinsics: Path,
     body: Path,
     out: Path,
+    detected_masks: Path | None = None,
+    cache: Path | None = None,
     estimator: EstimatorName = "blazepose",
 ) -> None:
     """Estimate the body of every person in every frame, in the camera frame.
@@ -31,24 +34,31 @@ def estimate(
         intrinsics: intrinsics.json.
         body: folder with the body model.
         out: predictions.xz: vertices (the body's subset), joints and their uncertainties, metres.
+        detected_masks: detected_masks.json, the tracks before they were edited; those of `masks` unless given.
+        cache: folder for what was computed of each person, to be used again; nothing is kept unless given.
         estimator: which method estimates.
 
     Raises:
         UserError: if the files belong to different clips, or the body model is not complete.
     """
     facts, tracks, lens = VideoFacts.load(video_facts), MaskTracks.load(masks), Intrinsics.load(intrinsics)
-    for path, found in ((masks, tracks.size_px), (intrinsics, lens.size_px)):
+    detected = tracks if detected_masks is None else MaskTracks.load(detected_masks)
+    sources = ((masks, tracks.size_px), (intrinsics, lens.size_px), (detected_masks or masks, detected.size_px))
+    for path, found in sources:
         if tuple(found) != facts.size_px:
             raise UserError(
                 f"{path} is for pictures of {found[0]}x{found[1]} pixels, the clip has "
                 f"{facts.width_px}x{facts.height_px}. Delete it and run again."
             )
-    if tracks.n_frames != facts.n_frames:
-        raise UserError(
-            f"{masks} has {tracks.n_frames} frames, the clip has {facts.n_frames}. Delete it and run again."
-        )
+    for path, n_frames in ((masks, tracks.n_frames), (detected_masks or masks, detected.n_frames)):
+        if n_frames != facts.n_frames:
+            raise UserError(f"{path} has {n_frames} frames, the clip has {facts.n_frames}. Delete it and run again.")
+    if ((tracks.rows_in(detected) < 0) & tracks.visible).any():
+        raise ArtefactError(f"{masks} has masks that {detected_masks} does not have. Delete it and run again.")
+    people = PersonCache(cache, None if cache is None else file_digest(video))
     person_ids = np.array(tracks.person_ids, dtype=np.int64)
-    method = make_estimator(estimator, body)
+    method = make_estimator(estimator, body, people)
     with writing_predictions(out, person_ids, facts.fps, facts.n_frames) as sink:
-        for frame in method.estimate(read_frames(video), facts, tracks, lens):
+        for frame in method.estimate(read_frames(video), facts, tracks, detected, lens):
             sink.append(frame)
+    people.prune()

@@ -43,6 +43,20 @@ class MaskTracks:
             len(self.person_ids), self.n_frames
         )
 
+    def rows_in(self, detected: "MaskTracks") -> np.ndarray:
+        """(people, frames) int: the row of `detected` whose mask a person has in a frame; -1 where there is none.
+
+        Args:
+            detected: tracks of the same clip, of which these were made by moving whole masks from row to row.
+        """
+        rows = np.full((len(self.person_ids), self.n_frames), -1)
+        for t in range(min(self.n_frames, detected.n_frames)):
+            owners = {encoded(track[t]): k for k, track in reversed([*enumerate(detected.masks)])}
+            owners.pop(b"", None)
+            for k, track in enumerate(self.masks):
+                rows[k, t] = owners.get(encoded(track[t]), -1)
+        return rows
+
     def save(self, path: Path) -> None:
         """Write YouTube-VIS JSON to `path`, atomically."""
         width_px, height_px = self.size_px
@@ -86,6 +100,11 @@ class MaskTracks:
                 for annotation in values["annotations"]
             ),
         )
+
+
+def encoded(mask: RLEMask | None) -> bytes:
+    """A mask's run lengths; nothing where there is no mask."""
+    return b"" if mask is None else mask.to_dict()["counts"]
 
 
 def _to_coco(mask: RLEMask) -> dict[str, object]:

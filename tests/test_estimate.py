@@ -11,7 +11,7 @@ from nlf_pipeline.artefacts import Intrinsics, VideoFacts
 from nlf_pipeline.body_models import SUBSET_SIZE
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.estimate import estimate
-from nlf_pipeline.estimators import blazepose as backend
+from nlf_pipeline.estimators import landmark_reuse
 from nlf_pipeline.estimators.landmark_body import LandmarkBody
 from nlf_pipeline.estimators.landmark_tracks import PersonLandmarks
 from nlf_pipeline.geometry import project
@@ -58,8 +58,11 @@ def run(tmp_path, body_dir, monkeypatch):
 
     def estimate_from(people: list[PersonLandmarks], cuts: tuple[int, ...] = ()) -> list:
         n = len(people[0].found)
-        inputs = write_inputs(tmp_path, n, ((None,) * n,) * len(people), cuts)
-        monkeypatch.setattr(backend, "find_landmarks", lambda frames, facts, tracks: people)
+        masks = tuple(
+            (RLEMask.from_bbox(np.array([100 * k, 0, 50, 50]), imsize=SIZE_PX),) * n for k in range(len(people))
+        )
+        inputs = write_inputs(tmp_path, n, masks, cuts)
+        monkeypatch.setattr(landmark_reuse, "find_landmarks", lambda frames, facts, tracks, rows: people)
         estimate(**inputs, body=body_dir)
         predictions = Predictions.open(inputs["out"])
         assert predictions.person_ids.tolist() == list(range(10, 10 + len(people)))

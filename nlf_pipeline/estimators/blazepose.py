@@ -1,7 +1,8 @@
 """BlazePose's landmarks, posed as bodies by a solve over whole tracks. Runs anywhere; knows size and depth poorly."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import framepump
@@ -11,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from nlf_pipeline.artefacts import Intrinsics, VideoFacts
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
 from nlf_pipeline.estimators.landmark_body import LandmarkBody
-from nlf_pipeline.estimators.landmark_search import find_landmarks
+from nlf_pipeline.estimators.landmark_reuse import cached_landmarks, joined_landmarks
 from nlf_pipeline.estimators.landmark_tracks import (
     PersonLandmarks,
     camera_track,
@@ -24,7 +25,9 @@ from nlf_pipeline.estimators.pose_prior import standing_prior
 from nlf_pipeline.estimators.windowed_solve import solve_windows
 from nlf_pipeline.filtering import track_segments
 from nlf_pipeline.masks import MaskTracks
+from nlf_pipeline.person_cache import PersonCache
 from nlf_pipeline.predictions import FramePredictions
+from nlf_pipeline.workflow.versions import code_version
 
 _LONGEST_GAP_S = 0.3
 _CHUNK_FRAMES = 64
@@ -43,48 +46,68 @@ class _PersonMotion:
 
 
 class BlazePoseEstimator:
-    """Landmarks of every person by his mask, then bodies for all tracks together, then meshes."""
+    """Landmarks by every mask, then each person's body over all his frames at once, then meshes."""
 
-    def __init__(self, body_dir: Path) -> None:
+    def __init__(self, body_dir: Path, cache: PersonCache) -> None:
         """Load the body in `body_dir`; raises UserError if something is missing there."""
         self._body = LandmarkBody.load(body_dir)
         self._meshes = BodyMeshes(load_body_model(body_dir, subset=True))
+        self._cache = cache
 
     def estimate(
-        self, frames: framepump.VideoFrames, facts: VideoFacts, tracks: MaskTracks, intrinsics: Intrinsics
+        self,
+        frames: framepump.VideoFrames,
+        facts: VideoFacts,
+        tracks: MaskTracks,
+        detected: MaskTracks,
+        intrinsics: Intrinsics,
     ) -> Iterator[FramePredictions]:
         """One FramePredictions per frame, in order, rows as in `tracks`, camera frame."""
-        people = find_landmarks(frames, facts, tracks)
-        motions = self._solve(people, facts, intrinsics)
+        rows = tracks.rows_in(detected)
+        found = cached_landmarks(self._cache, frames, facts, detected, sorted({*rows.flat} - {-1}))
+        people = [joined_landmarks(found, person_rows) for person_rows in rows]
+        motions = [self._motion(person, facts, intrinsics) for person in people]
         for start in range(0, facts.n_frames, _CHUNK_FRAMES):
             chunk = slice(start, min(start + _CHUNK_FRAMES, facts.n_frames))
             yield from self._predict(people, motions, chunk)
 
-    def _solve(self, people: list[PersonLandmarks], facts: VideoFacts, intrinsics: Intrinsics) -> list[_PersonMotion]:
-        """Bodies of everybody, from all tracks of the clip at once."""
-        gap_frames = round(_LONGEST_GAP_S * facts.fps)
-        segments = [
-            (k, frames)
-            for k, person in enumerate(people)
-            for frames in track_segments(person.found, facts.shots(), gap_frames)
-        ]
-        tracks = [resample(camera_track(people[k], frames, intrinsics, facts.fps)) for k, frames in segments]
-        solved = solve_windows(tracks, self._body, standing_prior())
+    def _motion(self, person: PersonLandmarks, facts: VideoFacts, intrinsics: Intrinsics) -> _PersonMotion:
+        """One person's body, kept or solved anew."""
+        segments = track_segments(person.found, facts.shots(), round(_LONGEST_GAP_S * facts.fps))
+        key = self._cache.key(
+            "motion",
+            code_version("estimators.blazepose"),
+            version("torch"),
+            [values.numpy() for values in vars(self._body).values()],
+            [*vars(person).values()],
+            [[frames.start, frames.stop] for frames in segments],
+            facts.fps,
+            astuple(intrinsics),
+        )
+        kept = self._cache.load(key)
+        if kept is not None:
+            return _PersonMotion(**kept)
+        motion = self._solve(person, segments, facts, intrinsics)
+        self._cache.save(key, vars(motion))
+        return motion
+
+    def _solve(
+        self, person: PersonLandmarks, segments: list[slice], facts: VideoFacts, intrinsics: Intrinsics
+    ) -> _PersonMotion:
+        """One person's body, from all his frames at once, and from nobody else's."""
+        tracks = [resample(camera_track(person, frames, intrinsics, facts.fps)) for frames in segments]
         n_joints, n_betas = self._body.joint_directions.shape[0], self._body.joint_directions.shape[-1]
-        motions = [
-            _PersonMotion(
-                np.tile(np.eye(3, dtype=np.float32), (facts.n_frames, n_joints, 1, 1)),
-                np.zeros((facts.n_frames, 3), np.float32),
-                np.zeros((facts.n_frames, n_betas), np.float32),
-            )
-            for _ in people
-        ]
-        for (k, frames), track in zip(segments, solved, strict=True):
+        motion = _PersonMotion(
+            np.tile(np.eye(3, dtype=np.float32), (facts.n_frames, n_joints, 1, 1)),
+            np.zeros((facts.n_frames, 3), np.float32),
+            np.zeros((facts.n_frames, n_betas), np.float32),
+        )
+        for frames, track in zip(segments, solve_windows(tracks, self._body, standing_prior()), strict=True):
             n = frames.stop - frames.start
-            motions[k].R[frames] = spread_rotations(track.R, n)
-            motions[k].root[frames] = spread_points(track.root, n)
-            motions[k].betas[frames] = spread_points(track.betas, n)
-        return motions
+            motion.R[frames] = spread_rotations(track.R, n)
+            motion.root[frames] = spread_points(track.root, n)
+            motion.betas[frames] = spread_points(track.betas, n)
+        return motion
 
     def _predict(
         self, people: list[PersonLandmarks], motions: list[_PersonMotion], chunk: slice

@@ -2,7 +2,7 @@
 
 import os
 import queue
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -49,20 +49,26 @@ class _Search:
 
 
 def find_landmarks(
-    frames: Iterable[np.ndarray], facts: VideoFacts, tracks: MaskTracks, landmarker: Landmarker | None = None
+    frames: Iterable[np.ndarray],
+    facts: VideoFacts,
+    tracks: MaskTracks,
+    landmarker: Landmarker | None = None,
+    rows: Sequence[int] | None = None,
 ) -> list[PersonLandmarks]:
     """Landmarks of everybody in every frame.
 
     Args:
         frames: (height, width, 3) uint8 RGB, facts.n_frames of them; not read if there is nobody to find.
         facts: of the clip; nobody is followed across its cuts.
-        tracks: whom to find, and where.
+        tracks: who is where.
         landmarker: the model, called from several threads; None for BlazePose, loaded once per thread.
+        rows: whom of them to find; None for everybody. What is found of one does not depend on who else is sought.
 
     Returns:
-        One per row of `tracks`.
+        One per row sought.
     """
-    searches = [_Search(k, _nothing_found(facts.n_frames)) for k in range(len(tracks.person_ids))]
+    wanted = range(len(tracks.person_ids)) if rows is None else rows
+    searches = [_Search(k, nothing_found(facts.n_frames)) for k in wanted]
     if not searches:
         return []
     n_threads = min(len(searches), os.cpu_count() or 1)
@@ -100,7 +106,8 @@ def _wait(tasks: list[Future[None]]) -> None:
         task.result()
 
 
-def _nothing_found(n_frames: int) -> PersonLandmarks:
+def nothing_found(n_frames: int) -> PersonLandmarks:
+    """Landmarks of somebody who is found in none of `n_frames` frames."""
     shape = (n_frames, len(BLAZEPOSE_LANDMARK_NAMES))
     return PersonLandmarks(
         np.zeros((*shape, 2)), np.zeros((*shape, 3)), np.zeros(shape), np.zeros(n_frames, dtype=bool)
