@@ -1,5 +1,6 @@
 """Fit one body per person to the predictions: shape, size, poses and path, smooth in the scene."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,10 @@ from smplfitter.pt import BodyFitter
 from nlf_pipeline.artefacts import BodyFits, SceneCameras, VideoFacts
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
 from nlf_pipeline.errors import ArtefactError
-from nlf_pipeline.fitting.contacts import find_stances
-from nlf_pipeline.fitting.gravity import up_direction
-from nlf_pipeline.fitting.ground_scale import person_scales
 from nlf_pipeline.fitting.person_fits import PersonFit, fit_people
 from nlf_pipeline.fitting.pose_fitting import one_torch_thread
-from nlf_pipeline.fitting.soles import find_soles
-from nlf_pipeline.fitting.track_smoothing import Smoothing, SmoothTrack, smooth_track
+from nlf_pipeline.fitting.shared_floor import floor_factors
+from nlf_pipeline.fitting.track_smoothing import Smoothing, SmoothTrack, smooth_root, smooth_track
 from nlf_pipeline.kinematics import joint_positions, local_rotvecs
 from nlf_pipeline.predictions import Predictions
 
@@ -53,51 +51,34 @@ def fit(
             f"has {facts.n_frames}: they should be of one video. Delete them and run again."
         )
     fitter = BodyFitter(load_body_model(body, subset=True))
-    meshes = BodyMeshes(fitter.body_model)
     how = Smoothing(facts.fps, facts.shots(), smoothing_s, max_gap_s)
     with one_torch_thread():
-        people = [
-            person.resized(fitter, factor, beta_regularizer)
-            for person, factor in zip(
-                fit_people(source, fitter, beta_regularizer), scene.person_scale.tolist(), strict=True
-            )
+        people = fit_people(source, fitter, beta_regularizer)
+        people = _resized(people, scene.person_scale, fitter, beta_regularizer)
+        meshes = BodyMeshes(fitter.body_model)
+        tracks = [
+            smooth_track(person.track, meshes.joints_rest(person.betas), scene.T_scene_cam, how) for person in people
         ]
-    tracks = [smooth_track(person.track, scene.T_scene_cam, how) for person in people]
-    is_given = (scene.person_scale != 1) & (np.ptp(scene.person_scale) > 0) if people else np.zeros(0, dtype=bool)
-    factors = _floor_factors(people, tracks, meshes, scene.T_scene_cam, how, is_given)
+        is_given = _given_sizes(scene.person_scale)
+        betas = [person.betas for person in people]
+        factors = floor_factors(betas, tracks, meshes, scene.T_scene_cam, how, is_given)
+        people = _resized(people, factors, fitter, beta_regularizer)
     for k in np.flatnonzero(factors != 1):
-        with one_torch_thread():
-            people[k] = people[k].resized(fitter, factors[k], beta_regularizer)
-        tracks[k] = smooth_track(people[k].track, scene.T_scene_cam, how)
+        tracks[k] = replace(tracks[k], root=smooth_root(people[k].track, scene.T_scene_cam, how)[0])
     betas = np.stack([person.betas for person in people]) if people else np.zeros((0, meshes.model.num_betas))
     _body_fits(source, betas, tracks, meshes, factors * scene.person_scale).save(out)
 
 
-def _floor_factors(
-    people: list[PersonFit],
-    tracks: list[SmoothTrack],
-    meshes: BodyMeshes,
-    T_scene_cam: np.ndarray,
-    how: Smoothing,
-    is_given: np.ndarray,
-) -> np.ndarray:
-    """(people,) factors about the camera by which everybody comes to stand on one floor: that of the busiest shot.
+def _resized(
+    people: list[PersonFit], factors: np.ndarray, fitter: BodyFitter, beta_regularizer: float
+) -> list[PersonFit]:
+    pairs = zip(people, factors.tolist(), strict=True)
+    return [person.resized(fitter, factor, beta_regularizer) for person, factor in pairs]
 
-    `is_given` (people,): whose size the user told; they keep it.
-    """
-    if len(people) < 2:
-        return np.ones(len(people))
-    shot = max(how.shots, key=lambda shot: sum(int(track.visible[shot].sum()) for track in tracks))
-    T = T_scene_cam[shot]
-    up = up_direction(np.concatenate([track.rotations[shot][track.visible[shot]] for track in tracks]), T)
-    soles = []
-    for person, track in zip(people, tracks, strict=True):
-        feet = find_soles(meshes, person.betas)
-        joints = joint_positions(track.rotations[shot], track.root[shot], feet.joints_rest)
-        soles.append(feet.posed(track.rotations[shot], joints).astype(np.float32))
-    visible = [track.visible[shot] for track in tracks]
-    stances = find_stances(soles, visible, T[:, :3, 3], [slice(0, len(T))], up, how.fps)
-    return person_scales(stances, len(people), up, T[:, :3, 0].mean(axis=0), is_given)
+
+def _given_sizes(person_scale: np.ndarray) -> np.ndarray:
+    """(people,) bool: whose size the user told, as opposed to everybody's factor being the same."""
+    return (person_scale != 1) & (len(set(person_scale.tolist())) > 1)
 
 
 def _body_fits(

@@ -5,9 +5,10 @@ keeps millimetres; here and everywhere else it is metres.
 """
 
 import contextlib
+import logging
 import lzma
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -20,6 +21,9 @@ from nlf_pipeline.files import atomic_path
 
 FORMAT_VERSION = 1
 _MM_PER_M = 1000.0
+_FARTHEST_M = 1e5
+"""Coordinates beyond this are no estimate either: the file keeps whole numbers of half millimetres."""
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,26 @@ class FramePredictions:
     """(people,) bool: this person was estimated in this frame."""
 
 
+def finite_rows(frame: FramePredictions) -> np.ndarray:
+    """(people,) bool: every number of this person is one, and within reach of the file's numbers."""
+    arrays = (frame.vertices, frame.joints, frame.vertex_uncertainties, frame.joint_uncertainties)
+    # Comparisons with NaN are false.
+    return np.all([(np.abs(a) < _FARTHEST_M).all(axis=tuple(range(1, a.ndim))) for a in arrays], axis=0)
+
+
+def without_rows(frame: FramePredictions, rows: np.ndarray) -> FramePredictions:
+    """The frame with the people of `rows` (people,) bool as not estimated."""
+    if not rows.any():
+        return frame
+    names = ("vertices", "joints", "vertex_uncertainties", "joint_uncertainties")
+    kept = {name: np.where(_like(rows, getattr(frame, name)), 0, getattr(frame, name)) for name in names}
+    return replace(frame, **kept, valid=frame.valid & ~rows)
+
+
+def _like(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
+    return rows.reshape(-1, *[1] * (values.ndim - 1))
+
+
 class PredictionSink(Protocol):
     """Takes frames in order."""
 
@@ -46,11 +70,15 @@ class PredictionSink(Protocol):
         ...
 
 
-@dataclass(frozen=True)
 class _Writer:
-    compressor: bodycompress.BodyCompressor
+    def __init__(self, compressor: bodycompress.BodyCompressor) -> None:
+        self.compressor = compressor
+        self.n_useless = 0
 
     def append(self, frame: FramePredictions) -> None:
+        useless = ~finite_rows(frame)
+        self.n_useless += int((frame.valid & useless).sum())
+        frame = without_rows(frame, useless)
         self.compressor.append(
             vertices=frame.vertices * _MM_PER_M,
             joints=frame.joints * _MM_PER_M,
@@ -82,7 +110,10 @@ def writing_predictions(path: Path, person_ids: np.ndarray, fps: float, n_frames
             str(temporary), metadata=metadata, compression="xz", compression_level=1
         ) as compressor,
     ):
-        yield _Writer(compressor)
+        writer = _Writer(compressor)
+        yield writer
+    if writer.n_useless:
+        log.warning("%s: %d estimates had numbers that are not finite; they count as missing", path, writer.n_useless)
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from itertools import islice
 import numpy as np
 from smplfitter.pt import BodyFitter
 
+from nlf_pipeline.body_models import SMPL_PARENTS
 from nlf_pipeline.fitting.pose_fitting import BodyPoints, fit_poses, fit_shape, solve_shape
 from nlf_pipeline.fitting.track_smoothing import PoseTrack
-from nlf_pipeline.predictions import FramePredictions, Predictions
+from nlf_pipeline.predictions import FramePredictions, Predictions, finite_rows
 from nlf_pipeline.progress import progress
 
 _SAMPLE_FRAMES = 32
@@ -18,11 +19,18 @@ _CHUNK_FRAMES = 128
 _NEGLIGIBLE = 1e-3
 _SIZE_TRUST = 0.85
 """How much of a frame's deviation from the usual size is made good; the rest is taken for error of measurement."""
+_BONES_M = (1.2, 12.0)
+"""All bones of a body together, metres: 4 in an adult. What is outside of this is no body at any likely distance."""
+_LEAST_SPREAD_M = 0.05
+"""Root mean square distance of the vertices from their centre; 0.4 in an adult."""
 
 
 @dataclass(frozen=True)
 class PersonFit:
-    """One person's shape, and poses frame by frame at the size of that shape, camera frame."""
+    """One person's shape, and poses frame by frame at the size of that shape, camera frame.
+
+    It depends on nobody else's predictions.
+    """
 
     track: PoseTrack
     betas: np.ndarray
@@ -39,40 +47,79 @@ class PersonFit:
         return PersonFit(replace(self.track, root_cam=self.track.root_cam * factor), betas, sample)
 
 
-def fit_people(source: Predictions, fitter: BodyFitter, beta_regularizer: float) -> list[PersonFit]:
-    """Fit everybody, reading the predictions twice: for the shapes, then for the poses.
+class PersonFitter:
+    """Fits one person while the estimates come in."""
 
-    The size at which a person appears wavers together with the distance; frames are scaled about
-    the camera towards the person's median size, which leaves their picture as it is.
+    def __init__(self, sample: BodyPoints, n_frames: int, fitter: BodyFitter, beta_regularizer: float) -> None:
+        """Decide the shape.
+
+        Args:
+            sample: usable frames from all over this person's appearances.
+            n_frames: of the clip.
+            fitter: of the body model whose vertices the points are.
+            beta_regularizer: pull of the shape towards the average body.
+        """
+        self.fitter, self.beta_regularizer = fitter, beta_regularizer
+        self.betas, self.sample = fit_shape(fitter, sample, beta_regularizer)
+        self.track = _empty_track(n_frames, fitter.body_model.num_joints)
+        self.sizes = np.ones(n_frames, np.float32)
+
+    def add(self, frames: np.ndarray, points: BodyPoints) -> None:
+        """Fit the estimates `points` of the `frames` (n,) int, none of which was given before."""
+        fits = fit_poses(self.fitter, points, self.betas)
+        good = np.isfinite(fits.rotations).all((1, 2, 3)) & np.isfinite(fits.root).all(1) & (fits.size > 0)
+        at = frames[good]
+        self.track.rotations_cam[at], self.track.root_cam[at] = fits.rotations[good], fits.root[good]
+        self.track.uncertainty[at], self.track.observed[at] = points.joint_uncertainties[good], True
+        self.sizes[at] = fits.size[good]
+
+    def finish(self) -> PersonFit:
+        """The fit, once all estimates were given.
+
+        The size at which a person appears wavers together with the distance; frames are scaled about
+        the camera towards the person's median size, which leaves their picture as it is.
+        """
+        track = self.track
+        usual = float(np.median(self.sizes[track.observed])) if track.observed.any() else 1.0
+        left = (self.sizes / usual) ** (1 - _SIZE_TRUST)
+        at_size = replace(track, root_cam=track.root_cam * left[:, None])
+        return PersonFit(at_size, self.betas, self.sample).resized(self.fitter, usual, self.beta_regularizer)
+
+
+def fit_people(
+    source: Predictions, fitter: BodyFitter, beta_regularizer: float, rows: list[int] | None = None
+) -> list[PersonFit]:
+    """Fit people one by one, reading the predictions twice: for the shapes, then for the poses.
 
     Args:
         source: the predictions.
         fitter: of the body model whose vertices they are.
         beta_regularizer: pull of the shapes towards the average body.
+        rows: whom to fit; None for everybody.
 
     Returns:
-        One fit per row of the predictions; all zeros for a person never seen.
+        One fit per row asked for; not observed in any frame if there is no usable estimate.
     """
-    shapes = [fit_shape(fitter, sample, beta_regularizer) for sample in _sample_people(source)]
-    frames, joints = source.n_frames, fitter.body_model.num_joints
-    tracks = [_empty_track(frames, joints) for _ in shapes]
-    sizes = np.ones((len(shapes), frames))
+    rows = list(range(len(source.person_ids))) if rows is None else rows
+    people = [
+        PersonFitter(sample, source.n_frames, fitter, beta_regularizer) for sample in _sample_people(source, rows)
+    ]
     for start, chunk in _chunks(source):
-        for k, (betas, _) in enumerate(shapes):
-            rows = _valid_rows(chunk, k)
-            if len(rows):
-                points = _points([chunk[row] for row in rows], k)
-                fits, at, track = fit_poses(fitter, points, betas), start + rows, tracks[k]
-                track.rotations_cam[at], track.root_cam[at] = fits.rotations, fits.root
-                track.uncertainty[at], track.observed[at] = points.joint_uncertainties, True
-                sizes[k, at] = fits.size
-    people = []
-    for (betas, sample), track, size in zip(shapes, tracks, sizes, strict=True):
-        usual = float(np.median(size[track.observed])) if track.observed.any() else 1.0
-        left = (size / usual) ** (1 - _SIZE_TRUST)
-        at_size = replace(track, root_cam=track.root_cam * left[:, None])
-        people.append(PersonFit(at_size, betas, sample).resized(fitter, usual, beta_regularizer))
-    return people
+        usable = np.stack([usable_rows(frame) for frame in chunk])
+        for k, person in zip(rows, people, strict=True):
+            at = np.flatnonzero(usable[:, k])
+            if len(at):
+                person.add(start + at, _points([chunk[i] for i in at], k))
+    return [person.finish() for person in people]
+
+
+def usable_rows(frame: FramePredictions) -> np.ndarray:
+    """(people,) bool: estimated, every number finite, and of a size that a body can have."""
+    usable = frame.valid & finite_rows(frame)
+    joints, vertices = (np.where(usable[:, None, None], points, 0) for points in (frame.joints, frame.vertices))
+    bones = np.linalg.norm(joints[:, 1:] - joints[:, list(SMPL_PARENTS[1:])], axis=-1).sum(axis=1)
+    spread = np.sqrt(vertices.var(axis=1).sum(axis=-1))
+    return usable & (bones > _BONES_M[0]) & (bones < _BONES_M[1]) & (spread > _LEAST_SPREAD_M)
 
 
 def _empty_track(frames: int, joints: int) -> PoseTrack:
@@ -84,18 +131,18 @@ def _empty_track(frames: int, joints: int) -> PoseTrack:
     )
 
 
-def _sample_people(source: Predictions) -> list[BodyPoints]:
-    """Frames spread evenly over each person's appearances, in bounded memory."""
-    kept: list[list[FramePredictions]] = [[] for _ in source.person_ids]
+def _sample_people(source: Predictions, rows: list[int]) -> list[BodyPoints]:
+    """Frames spread evenly over the appearances of each of the `rows`, in bounded memory."""
+    kept: list[list[FramePredictions]] = [[] for _ in rows]
     stride, seen = np.ones(len(kept), dtype=int), np.zeros(len(kept), dtype=int)
     for frame in progress(source, source.n_frames, "fit shapes"):
-        for k in np.flatnonzero(_usable(frame)):
-            if seen[k] % stride[k] == 0:
-                kept[k].append(frame)
-                if len(kept[k]) > 2 * _SAMPLE_FRAMES:
-                    kept[k], stride[k] = kept[k][::2], stride[k] * 2
-            seen[k] += 1
-    return [_points(frames, k) for k, frames in enumerate(kept)]
+        for i in np.flatnonzero(usable_rows(frame)[rows]):
+            if seen[i] % stride[i] == 0:
+                kept[i].append(frame)
+                if len(kept[i]) > 2 * _SAMPLE_FRAMES:
+                    kept[i], stride[i] = kept[i][::2], stride[i] * 2
+            seen[i] += 1
+    return [_points(frames, k) for frames, k in zip(kept, rows, strict=True)]
 
 
 def _chunks(source: Predictions) -> Iterator[tuple[int, list[FramePredictions]]]:
@@ -110,13 +157,3 @@ def _points(frames: list[FramePredictions], k: int) -> BodyPoints:
     names = ("vertices", "joints", "vertex_uncertainties", "joint_uncertainties")
     empty = {"vertices": (0, 0, 3), "joints": (0, 0, 3), "vertex_uncertainties": (0, 0), "joint_uncertainties": (0, 0)}
     return BodyPoints(*(np.stack([getattr(f, n)[k] for f in frames]) if frames else np.zeros(empty[n]) for n in names))
-
-
-def _valid_rows(chunk: list[FramePredictions], k: int) -> np.ndarray:
-    return np.flatnonzero([_usable(frame)[k] for frame in chunk])
-
-
-def _usable(frame: FramePredictions) -> np.ndarray:
-    """(people,) bool: estimated, and every number finite."""
-    finite = np.isfinite(frame.vertices).all((1, 2)) & np.isfinite(frame.joints).all((1, 2))
-    return frame.valid & finite

@@ -1,11 +1,13 @@
 """One person's poses, frame by frame in the camera's frame, to one smooth track in the scene."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from nlf_pipeline.body_models import joint_index
 from nlf_pipeline.filtering import Filter, smooth_path, smooth_rotations, track_segments
+from nlf_pipeline.fitting.gravity import up_direction
+from nlf_pipeline.fitting.side_flips import SeenTrack, Sides, corrected, find_flips, swap_sides
 from nlf_pipeline.geometry import transform_points
 
 _DEPTH_PERIODS = 4.0
@@ -15,7 +17,9 @@ _ROTATION_FLOOR, _LATERAL_FLOOR, _DEPTH_FLOOR = 0.05, 0.01, 0.05
 _MEDIAN_S = 0.3
 _DEPTH_MEDIAN_S = 0.63
 _DISBELIEF = 0.1
-"""A frame whose place is believed less than this counts as replaced."""
+"""A frame whose place, or most of whose parts, are believed less than this counts as replaced."""
+_FLIPS_MAX_GAP_S = 1.0
+"""Across longer gaps a body may have turned round."""
 _CONFIDENCE_RANGE = (0.02, 4.0)
 _TOES_RIDE_ON = {
     joint_index("left_foot"): joint_index("left_ankle"),
@@ -50,7 +54,7 @@ class SmoothTrack:
     observed: np.ndarray
     """(frames,) bool."""
     repaired: np.ndarray
-    """(frames,) bool: observed, but hardly believed, and replaced."""
+    """(frames,) bool: observed, but hardly believed and replaced, or with left and right swapped and put right."""
 
 
 @dataclass(frozen=True)
@@ -69,45 +73,104 @@ class Smoothing:
         """The same in frames."""
         return Filter(period_s * self.fps, noise_floor, 2 * int(median_s * self.fps / 2) + 1)
 
+    def segments(self, observed: np.ndarray) -> list[slice]:
+        """Frame ranges that are smoothed as one, given the (frames,) bool of the estimates."""
+        return track_segments(observed, self.shots, int(self.max_gap_s * self.fps))
 
-def smooth_track(track: PoseTrack, T_scene_cam: np.ndarray, how: Smoothing) -> SmoothTrack:
-    """Robustly smooth the orientation of every body part and the path of the root.
+
+def smooth_track(track: PoseTrack, joints_rest: np.ndarray, T_scene_cam: np.ndarray, how: Smoothing) -> SmoothTrack:
+    """Put flips of left and right right, then robustly smooth every body part's orientation and the root's path.
 
     Parts are smoothed as global orientations, so limbs keep their lengths, and separately, so one
     wrong limb does not spoil the rest.
 
     Args:
         track: of one person.
+        joints_rest: (joints, 3) of this person unposed, metres.
         T_scene_cam: (frames, 4, 4).
         how: periods, gaps and cuts.
     """
-    frames, joints = track.rotations_cam.shape[:2]
-    rotations = np.tile(np.eye(3), (frames, joints, 1, 1))
-    root, visible, repaired = np.zeros((frames, 3)), np.zeros(frames, dtype=bool), np.zeros(frames, dtype=bool)
+    root, place_belief = smooth_root(track, T_scene_cam, how)
+    track, flipped = put_sides_right(track, root, joints_rest, T_scene_cam, how)
+    rotations = np.tile(np.eye(3, dtype=np.float32), (*track.uncertainty.shape, 1, 1))
+    visible, limb_belief = np.zeros(len(rotations), dtype=bool), np.zeros(len(rotations))
     confidence = part_confidence(track)
-    for segment in track_segments(track.observed, how.shots, int(how.max_gap_s * how.fps)):
-        seen, centres = track.observed[segment], T_scene_cam[segment, :3, 3]
-        points = transform_points(T_scene_cam[segment], track.root_cam[segment, None])[:, 0]
-        root[segment], believed = smooth_path(
-            points,
-            centres,
-            seen,
-            confidence[segment].mean(axis=1),
+    for segment in how.segments(track.observed):
+        turned = T_scene_cam[segment, None, :3, :3] @ track.rotations_cam[segment]
+        rotations[segment], limb_belief[segment] = _smooth_parts(
+            turned, track.observed[segment], confidence[segment], how.rule(how.period_s, _ROTATION_FLOOR, _MEDIAN_S)
+        )
+        visible[segment] = True
+    hardly_believed = np.minimum(place_belief, limb_belief) < _DISBELIEF
+    return SmoothTrack(rotations, root, visible, track.observed, track.observed & (flipped | hardly_believed))
+
+
+def smooth_root(track: PoseTrack, T_scene_cam: np.ndarray, how: Smoothing) -> tuple[np.ndarray, np.ndarray]:
+    """Smooth the path of the root.
+
+    Args:
+        track: of one person.
+        T_scene_cam: (frames, 4, 4).
+        how: periods, gaps and cuts.
+
+    Returns:
+        (frames, 3) scene frame, metres, 0 where not visible, and (frames,) how far each frame was believed.
+    """
+    root, believed = np.zeros((len(track.observed), 3)), np.zeros(len(track.observed))
+    confidence = part_confidence(track).mean(axis=1)
+    for segment in how.segments(track.observed):
+        root[segment], believed[segment] = smooth_path(
+            transform_points(T_scene_cam[segment], track.root_cam[segment, None])[:, 0],
+            T_scene_cam[segment, :3, 3],
+            track.observed[segment],
+            confidence[segment],
             lateral=how.rule(how.period_s, _LATERAL_FLOOR, _MEDIAN_S),
             depth=how.rule(_DEPTH_PERIODS * how.period_s, _DEPTH_FLOOR, _DEPTH_MEDIAN_S),
         )
-        turned = T_scene_cam[segment, None, :3, :3] @ track.rotations_cam[segment]
-        rule = how.rule(how.period_s, _ROTATION_FLOOR, _MEDIAN_S)
-        for joint in range(joints):
-            if joint not in _TOES_RIDE_ON:
-                rotations[segment, joint], _ = smooth_rotations(
-                    turned[:, joint], seen, confidence[segment, joint], rule
-                )
-        for toes, ankle in _TOES_RIDE_ON.items():
-            rotations[segment, toes] = rotations[segment, ankle]
-        visible[segment] = True
-        repaired[segment] = seen & (believed < _DISBELIEF)
-    return SmoothTrack(rotations, root, visible, track.observed, repaired)
+    return root, believed
+
+
+def put_sides_right(
+    track: PoseTrack, root: np.ndarray, joints_rest: np.ndarray, T_scene_cam: np.ndarray, how: Smoothing
+) -> tuple[PoseTrack, np.ndarray]:
+    """The track without flips of left and right, and (frames,) bool: where there had been any.
+
+    Args:
+        track: of one person.
+        root: (frames, 3) smooth path, scene frame, metres.
+        joints_rest: (joints, 3) of this person unposed, metres.
+        T_scene_cam: (frames, 4, 4).
+        how: cuts and frame rate.
+    """
+    rotations, uncertainty = track.rotations_cam.copy(), track.uncertainty.copy()
+    flipped = np.zeros(len(track.observed), dtype=bool)
+    for segment in track_segments(track.observed, how.shots, int(_FLIPS_MAX_GAP_S * how.fps)):
+        frames = segment.start + np.flatnonzero(track.observed[segment])
+        R_scene_cam = T_scene_cam[frames, None, :3, :3]
+        seen = SeenTrack(
+            frames, R_scene_cam @ rotations[frames], root[frames], root[frames] - T_scene_cam[frames, :3, 3]
+        )
+        up = up_direction(seen.rotations, T_scene_cam[segment])
+        sides = find_flips(seen, joints_rest, up, how.fps)
+        fixed = corrected(seen.rotations, sides, seen.rays, up)
+        rotations[frames] = np.swapaxes(R_scene_cam, -1, -2) @ fixed
+        uncertainty[frames] = swap_sides(uncertainty[frames], sides)
+        flipped[frames] = sides != Sides.RIGHT
+    return replace(track, rotations_cam=rotations, uncertainty=uncertainty), flipped
+
+
+def _smooth_parts(
+    rotations: np.ndarray, observed: np.ndarray, confidence: np.ndarray, rule: Filter
+) -> tuple[np.ndarray, np.ndarray]:
+    """One segment's smooth (frames, joints, 3, 3) rotations, and (frames,) how far the usual part was believed."""
+    smooth, beliefs = np.empty_like(rotations, dtype=np.float32), []
+    for joint in range(rotations.shape[1]):
+        if joint not in _TOES_RIDE_ON:
+            smooth[:, joint], belief = smooth_rotations(rotations[:, joint], observed, confidence[:, joint], rule)
+            beliefs.append(belief)
+    for toes, ankle in _TOES_RIDE_ON.items():
+        smooth[:, toes] = smooth[:, ankle]
+    return smooth, np.median(beliefs, axis=0)
 
 
 def part_confidence(track: PoseTrack) -> np.ndarray:
