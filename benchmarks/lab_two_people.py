@@ -66,8 +66,8 @@ def report(name: str, found: np.ndarray, true: np.ndarray) -> str:
     return f"| {name} | {len(found)} | {mpjpe:.0f} | {pa:.0f} | {pelvis:.0f} | {xyz} |"
 
 
-def main(arguments: Arguments) -> None:
-    """Print the table."""
+def table(arguments: Arguments) -> str:
+    """Markdown: everybody's errors, and those of all together."""
     with np.load(arguments.truth) as archive:
         frames, true = archive["frames"], archive["points_cam"][:, :, CORE].astype(np.float64)
     found, visible = landmarks_in_camera(arguments.results, arguments.body, frames)
@@ -81,15 +81,19 @@ def main(arguments: Arguments) -> None:
             for t, ok in zip(true, known, strict=True)
         ]
     )
-    print("| person | moments | MPJPE mm | PA-MPJPE mm | pelvis mm | pelvis x, y, z mm |\n|---|---|---|---|---|---|")
+    lines = [
+        "| person | moments | MPJPE mm | PA-MPJPE mm | pelvis mm | pelvis x, y, z mm |",
+        "|---|---|---|---|---|---|",
+    ]
     all_found, all_true = [], []
     for person, row in zip(*linear_sum_assignment(distance), strict=True):
         both = visible[row] & known[person]
         all_found.append(found[row][both])
         all_true.append(true[person][both])
-        print(report(f"{person} ({both.sum()}/{known[person].sum()})", all_found[-1], all_true[-1]))
-    print(report("all", np.concatenate(all_found), np.concatenate(all_true)))
+        lines.append(report(f"{person} ({both.sum()}/{known[person].sum()})", all_found[-1], all_true[-1]))
+    lines.append(report("all", np.concatenate(all_found), np.concatenate(all_true)))
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Arguments))
+    print(table(tyro.cli(Arguments)))

@@ -1,9 +1,10 @@
 """Accuracy, speed and memory of fit, ground and world on generated people whose motion is known exactly, as tables.
 
-    python benchmarks/motion_accuracy.py [--clips calibrated flips ...] [--long] [--folder results/motion_clips]
+    python benchmarks/motion_accuracy.py [--parts seeds variants ...] [--clips calibrated flips ...]
 
 Estimates have errors of NLF's size on 3DPW. Every clip goes through the stages in a process of its own; time is the
-stages' alone, without Python's start, and memory is that process's largest resident size.
+stages' alone, without Python's start, and memory is that process's largest resident size. `demos` and `lab` show what
+finished runs of the workflow reached, or say how to make them.
 """
 
 import logging
@@ -17,13 +18,25 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar, get_args
 
+import lab_two_people
 import tyro
 from motion_clips.making import MotionTruth, make_clip
-from motion_clips.specs import CALIBRATED, CLIPS, LONG, SPOILED, VARIANTS, MotionClip
-from motion_scores import Scores, fitted_motions, raw_motions, score, world_motions
-from motion_tables import Cost, Result, clip_table, growth_table, moved_line, spoiled_table, stage_table
+from motion_clips.specs import CALIBRATED, CLIPS, LONG, REFERENCE_GRADE, SPOILED, VARIANTS, MotionClip
+from motion_found import fitted_motions, raw_motions, world_motions
+from motion_scores import Scores, score
+from motion_tables import (
+    Cost,
+    Result,
+    clip_table,
+    complaints,
+    evaluation_table,
+    growth_table,
+    moved_line,
+    spoiled_table,
+    stage_table,
+)
 
 from nlf_pipeline.artefacts import BodyFits, Ground
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
@@ -32,23 +45,36 @@ from nlf_pipeline.errors import UserError
 from nlf_pipeline.fitting.pose_fitting import one_torch_thread
 
 T = TypeVar("T")
+Part = Literal["seeds", "variants", "bad_input", "growth", "demos", "lab"]
 STAGES = ("fit", "ground", "world", "world_free")
-_SAME_CLIP = ("far_origin", "calibrated_0")
+_OF_PART: dict[Part, dict[str, MotionClip]] = {
+    "seeds": REFERENCE_GRADE | CALIBRATED,
+    "variants": VARIANTS,
+    "bad_input": SPOILED,
+}
+_SAME_CLIP = (("far_origin", "calibrated_0"), ("moved_origin", "calibrated_0"))
 """The same but for the origin of the scene frame."""
+_PER_TABLE = 4
+_DEMOS = ("demo", "demo_moving")
 
 
 @dataclass(frozen=True)
 class Arguments:
     """What to measure."""
 
+    parts: tuple[Part, ...] = get_args(Part)
+    """seeds: means of three seeds, twice, stage by stage. variants: one clip each. bad_input: one person's estimates
+    are useless. growth: time and memory from 600 to 20,000 frames. demos, lab: finished runs of the workflow."""
     clips: tuple[str, ...] = ()
-    """Names of clips, or beginnings of names; none: all but the long ones."""
-    long: bool = False
-    """Also measure how time and memory grow from 2000 to 20,000 frames; takes many minutes."""
+    """Only these generated clips: names, or beginnings of names."""
     folder: Path = Path("results/motion_clips")
     """Where the clips are made, and the stages' results beside them."""
     body: Path = Path("resources/body_models/open")
     """The body model; built there if it is missing."""
+    results: Path = Path("results")
+    """Where runs of the demos and of lab_two_people are, if there are any."""
+    lab_truth: Path = Path("../shared/data/lab_two_people_truth.npz")
+    """Triangulated landmarks of lab_two_people."""
 
 
 def run_stages(clip: Path, body: Path, stages: tuple[str, ...]) -> Cost:
@@ -103,7 +129,7 @@ def measure(name: str, folder: Path, body: Path) -> Result:
     made = in_fresh_process(make_clip, spec, clip, body)
     cost = made if isinstance(made, Cost) else in_fresh_process(run_stages, clip, body, STAGES)
     if cost.complaint:
-        return Result(name, spec, cost, clip / "found", *[Scores.none()] * 4)
+        return Result(name, spec, cost, clip / "found", *[Scores()] * 4)
     with one_torch_thread():
         return Result(name, spec, cost, clip / "found", *_scores(clip, spec, body))
 
@@ -122,58 +148,87 @@ def _scores(clip: Path, spec: MotionClip, body: Path) -> list[Scores]:
 
 
 def measure_growth(folder: Path, body: Path) -> str:
-    """A table of time and memory of every stage, each in a process of its own, on the long clips."""
+    """A table of time, memory and accuracy on the long clips; every stage runs in a process of its own."""
     costs = []
     for name, spec in LONG.items():
-        in_fresh_process(make_clip, spec, folder / name, body)
-        stages = STAGES[:3]
-        costs.append((name, spec, {s: in_fresh_process(run_stages, folder / name, body, (s,)) for s in stages}))
+        clip = folder / name
+        made = in_fresh_process(make_clip, spec, clip, body)
+        if isinstance(made, Cost):
+            return f"{name}: {made.complaint}\n"
+        by_stage = {s: in_fresh_process(run_stages, clip, body, (s,)) for s in STAGES[:3]}
+        found = in_fresh_process(_world_scores, clip, body)
+        costs.append((spec, by_stage, Scores() if isinstance(found, Cost) else found))
+        print(f"measured {name}", file=sys.stderr, flush=True)
     return growth_table(costs)
 
 
-def chosen(beginnings: tuple[str, ...]) -> list[str]:
-    """Names of the clips that are meant."""
-    for beginning in beginnings:
+def _world_scores(clip: Path, body: Path) -> Scores:
+    truth, meshes = MotionTruth.load(clip), BodyMeshes(load_body_model(body, subset=True))
+    (floor,) = Ground.load(clip / "found" / "ground.json").floors
+    with one_torch_thread():
+        return score(world_motions(clip / "found", truth, meshes), truth, floor)
+
+
+def chosen(arguments: Arguments) -> list[str]:
+    """Names of the generated clips that are meant."""
+    for beginning in arguments.clips:
         if not any(name.startswith(beginning) for name in CLIPS):
             raise UserError(f"{beginning}: expected names of test clips, such as {', '.join(CLIPS)}.")
-    ordinary = [name for name in CLIPS if name not in LONG]
-    return [name for name in CLIPS if name.startswith(beginnings)] if beginnings else ordinary
+    if arguments.clips:
+        return [name for name in CLIPS if name.startswith(arguments.clips)]
+    return [name for part, clips in _OF_PART.items() if part in arguments.parts for name in clips]
 
 
 def tables(results: dict[str, Result]) -> list[str]:
-    """Everything that the results say."""
-    of = lambda clips: [results[name] for name in clips if name in results]  # noqa: E731
-    parts = [stage_table(of(CALIBRATED))] if of(CALIBRATED) else []
+    """Everything that the results of generated clips say."""
+    of = lambda clips: [results[n] for n in clips if n in results and not results[n].cost.complaint]  # noqa: E731
+    parts = [
+        stage_table(f"mean of {', '.join(r.name for r in of(clips))}", of(clips))
+        for clips in (REFERENCE_GRADE, CALIBRATED)
+        if of(clips)
+    ]
     rest = of(VARIANTS) + of(LONG)
-    parts += [clip_table(rest[start : start + 5]) for start in range(0, len(rest), 5)]
-    if all(name in results for name in _SAME_CLIP):
-        parts.append(moved_line(*(results[name] for name in _SAME_CLIP)))
-    if of(SPOILED):
-        parts.append(spoiled_table(of(SPOILED)))
-    if of(CALIBRATED):
-        speed = [r.person_frames_per_s for r in of(CALIBRATED)]
-        wall, cpu = (sum(column) / len(speed) for column in zip(*speed, strict=True))
-        peak_mb = max(r.cost.peak_mb for r in of(CALIBRATED))
-        parts.append(
-            f"fit + world, calibrated: {wall:.0f} person-frames/s ({cpu:.0f} per CPU second), {peak_mb:.0f} MB\n"
-        )
-    return parts
+    parts += [clip_table(rest[start : start + _PER_TABLE]) for start in range(0, len(rest), _PER_TABLE)]
+    parts += [
+        moved_line(results[moved], results[same])
+        for moved, same in _SAME_CLIP
+        if moved in results and same in results and not results[moved].cost.complaint + results[same].cost.complaint
+    ]
+    spoiled = [results[name] for name in SPOILED if name in results]
+    if spoiled:
+        parts.append(spoiled_table(spoiled))
+    return [*parts, complaints([r for r in results.values() if r.name not in SPOILED])]
+
+
+def lab_table(arguments: Arguments) -> str:
+    """Accuracy on the real clip, or why there is none."""
+    run = arguments.results / "lab_two_people"
+    if not arguments.lab_truth.is_file():
+        return f"lab_two_people: skipped, its truth is not at {arguments.lab_truth}; see --lab-truth\n"
+    if not (run / "bodies.npz").is_file():
+        how = "put the video into videos_in/, then: snakemake --config video_id=lab_two_people"
+        return f"lab_two_people: not run yet; {how}\n"
+    return lab_two_people.table(lab_two_people.Arguments(arguments.lab_truth, run, arguments.body))
 
 
 def main() -> None:
     arguments = tyro.cli(Arguments)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    parts = () if arguments.clips else arguments.parts
     try:
         if not (arguments.body / "landmark_regressor.npy").is_file():
             build_body(out=arguments.body)
-        names = chosen(arguments.clips)
         results = {}
-        for name in names:
+        for name in chosen(arguments):
             results[name] = measure(name, arguments.folder, arguments.body)
             print(f"measured {name}", file=sys.stderr, flush=True)
         print("\n".join(tables(results)), flush=True)
-        if arguments.long:
+        if "growth" in parts:
             print(measure_growth(arguments.folder, arguments.body), flush=True)
+        if "demos" in parts:
+            print(evaluation_table(arguments.results, _DEMOS), flush=True)
+        if "lab" in parts:
+            print(lab_table(arguments), flush=True)
     except UserError as error:
         sys.exit(f"error: {error}")
 

@@ -1,5 +1,6 @@
 """What the accuracy bench of motion prints: Markdown tables."""
 
+import json
 import math
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -9,9 +10,11 @@ from motion_clips.specs import MotionClip
 from motion_scores import Scores
 
 from nlf_pipeline.artefacts import Bodies
+from nlf_pipeline.evaluation.measurement import Measurement
 
-_TARGET = "target (reference, its raw input)"
+_REFERENCE = "reference / its raw input"
 """The reference pipeline was measured on clips of the same kind, but of other draws."""
+_SPEED, _SPEED_TARGET = "fit + world, person-frames/s by wall clock (CPU)", ">= 400"
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,14 @@ class Result:
     @property
     def person_frames_per_s(self) -> tuple[float, float]:
         """Of fit and world together: by wall clock, and by CPU time."""
-        count = self.clip.n_people * self.clip.n_frames
-        wall_s, cpu_s = (spent.get("fit", 0) + spent.get("world", 0) for spent in (self.cost.wall_s, self.cost.cpu_s))
-        return count / max(wall_s, 1e-9), count / max(cpu_s, 1e-9)
+        return rates(self.clip, self.cost, ("fit", "world"))
+
+
+def rates(clip: MotionClip, cost: Cost, stages: tuple[str, ...]) -> tuple[float, float]:
+    """Person-frames per second of stages together: by wall clock, and by CPU time."""
+    count = clip.n_people * clip.n_frames
+    wall_s, cpu_s = (sum(spent.get(stage, 0) for stage in stages) for spent in (cost.wall_s, cost.cpu_s))
+    return count / max(wall_s, 1e-9), count / max(cpu_s, 1e-9)
 
 
 def markdown(columns: list[str], rows: list[list[str]]) -> str:
@@ -61,32 +69,53 @@ def number(value: float, digits: int = 1) -> str:
     return f"{value:.{digits}f}" if math.isfinite(value) else "-"
 
 
-def stage_table(results: list[Result]) -> str:
-    """Means over clips, stage by stage, with what is aimed at, and the spread over the clips of the last stage."""
-    columns = ["mean of " + ", ".join(r.name for r in results), "raw", "fit", "world, no contacts", "world", "by clip"]
+def reached(value: float, target: str) -> str:
+    """Whether a value meets a target such as '< 3'; empty without either."""
+    if not target or not math.isfinite(value):
+        return ""
+    relation, bound = target.split()
+    met = {"<": value < float(bound), "<=": value <= float(bound), ">=": value >= float(bound)}
+    return "yes" if met[relation] else "**no**"
+
+
+def stage_table(title: str, results: list[Result]) -> str:
+    """Means over clips, stage by stage, the spread over the clips of the last, and what is aimed at."""
+    columns = [title, "raw", "fit", "world, feet free", "world", "by clip", "target", "reached", _REFERENCE]
     means = [Scores.mean([getattr(r, stage) for r in results]) for stage in ("raw", "fit", "free", "held")]
     rows = []
     for f in fields(Scores):
-        digits = f.metadata["digits"]
+        digits, target, reference = (f.metadata[key] for key in ("digits", "target", "reference"))
         cells = [number(getattr(mean, f.name), digits) for mean in means]
         each = " ".join(number(getattr(r.held, f.name), digits) for r in results)
-        rows.append([f.metadata["label"], *cells, each, f.metadata["target"]])
-    return markdown([*columns, _TARGET], [row for row in rows if set(row[1:5]) != {"-"}])
+        met = reached(getattr(means[-1], f.name), target)
+        rows.append([f.metadata["label"], *cells, each, target, met, reference])
+    rows = [row for row in rows if set(row[1:5]) != {"-"}]
+    wall, cpu = (float(np.mean(column)) for column in zip(*(r.person_frames_per_s for r in results), strict=True))
+    each = " ".join(f"{r.person_frames_per_s[0]:.0f}" for r in results)
+    speed = f"{wall:.0f} ({cpu:.0f})"
+    rows.append([_SPEED, "", "", "", speed, each, _SPEED_TARGET, reached(wall, _SPEED_TARGET), "30-37"])
+    peak = f"{max(r.cost.peak_mb for r in results):.0f}"
+    rows.append(["peak memory, MB", "", "", "", peak, "", "", "", "2410"])
+    return markdown(columns, rows)
 
 
 def clip_table(results: list[Result]) -> str:
-    """Raw / fit / world with contacts, clip by clip."""
+    """Raw / fit / world without contacts / world, clip by clip."""
     rows = []
     for f in fields(Scores):
-        digits = f.metadata["digits"]
-        cells = [
-            " / ".join(number(getattr(scores, f.name), digits) for scores in (r.raw, r.fit, r.held)) for r in results
-        ]
-        rows.append([f.metadata["label"], *cells, f.metadata["target"]])
+        stages = [[getattr(s, f.name) for s in (r.raw, r.fit, r.free, r.held)] for r in results]
+        cells = [" / ".join(number(value, f.metadata["digits"]) for value in values) for values in stages]
+        if np.isfinite(stages).any():
+            rows.append([f.metadata["label"], *cells, f.metadata["target"]])
     speeds = ["{:.0f} ({:.0f})".format(*r.person_frames_per_s) for r in results]
-    rows.append(["fit + world, person-frames/s by wall clock (CPU)", *speeds, ">= 400 (30-37)"])
+    rows.append([_SPEED, *speeds, _SPEED_TARGET])
     rows.append(["peak memory, MB", *(f"{r.cost.peak_mb:.0f}" for r in results), ""])
-    return markdown(["raw / fit / world", *(r.name for r in results), _TARGET], rows)
+    return markdown(["raw / fit / world, feet free / world", *(r.name for r in results), "target"], rows)
+
+
+def complaints(results: list[Result]) -> str:
+    """One line per clip without a result."""
+    return "".join(f"* {r.name}: {r.cost.complaint}\n" for r in results if r.cost.complaint)
 
 
 def spoiled_table(results: list[Result]) -> str:
@@ -99,7 +128,6 @@ def spoiled_table(results: list[Result]) -> str:
     by_name = {r.name: r for r in results if not r.cost.complaint}
     rows = []
     for r in results:
-        s, digits = r.held, {"slide": 2}
         if r.cost.complaint:
             rows.append([r.name, r.cost.complaint, *["-"] * (len(columns) - 2)])
             continue
@@ -110,8 +138,8 @@ def spoiled_table(results: list[Result]) -> str:
             for other in ("spoiled_nothing", "spoiled_never_seen")
         ]
         finite = all(np.isfinite(a).all() for a in (bodies.joints, bodies.pose_rotvecs, bodies.trans, bodies.betas))
-        figures = [number(getattr(s, name), digits.get(name, 1)) for name in ("mpjpe", "root", "slide")]
-        ground = f"{number(s.ground_deg, 2)}, {number(s.ground_mm)}"
+        figures = [number(r.held.mpjpe), number(r.held.root), number(r.held.slide, 2)]
+        ground = f"{number(r.held.ground_deg, 2)}, {number(r.held.ground_mm)}"
         rows.append([r.name, "ran", *figures, ground, *moved, number(last), "yes" if finite else "NO"])
     return markdown(columns, rows)
 
@@ -131,16 +159,42 @@ def _moved(found: Path, other: Path, n_people: int) -> str:
     return f"{away.mean():.2f} ({away.max():.2f})"
 
 
-def growth_table(costs: list[tuple[str, MotionClip, dict[str, Cost]]]) -> str:
-    """Time and memory of every stage, each in a process of its own, as clips grow."""
-    stages = list(costs[0][2]) if costs else []
+def growth_table(costs: list[tuple[MotionClip, dict[str, Cost], Scores]]) -> str:
+    """Time and memory of every stage, each in a process of its own, and the bodies' accuracy, as clips grow."""
+    stages = list(costs[0][1]) if costs else []
     rows = []
-    for name, clip, by_stage in costs:
-        count = clip.n_people * clip.n_frames
-        cells = [
-            cost.complaint or f"{cost.peak_mb:.0f} MB, {count / max(sum(cost.cpu_s.values()), 1e-9):.0f} /s"
-            for cost in by_stage.values()
-        ]
-        rows.append([name, str(clip.n_people), str(clip.n_frames), *cells])
-    heads = [f"{stage}: peak, person-frames per CPU second" for stage in stages]
-    return markdown(["clip", "people", "frames", *heads], rows)
+    for clip, by_stage, found in costs:
+        cells = []
+        for stage, cost in by_stage.items():
+            wall, cpu = rates(clip, cost, (stage,))
+            cells.append(cost.complaint or f"{wall:.0f} ({cpu:.0f}), {cost.peak_mb:.0f} MB")
+        figures = [number(value) for value in (found.mpjpe, found.pa_mpjpe, found.root)]
+        ground = f"{number(found.ground_deg, 2)}, {number(found.ground_mm)}"
+        rows.append([f"{clip.n_frames} x {clip.n_people}", *cells, *figures, number(found.slide, 2), ground])
+    heads = [f"{stage}: person-frames/s wall (CPU), peak" for stage in stages]
+    accuracy = ["MPJPE, mm", "PA-MPJPE, mm", "root error, mm", "FootSlide, mm/frame", "ground deg, mm"]
+    return markdown(["frames x people", *heads, *accuracy], rows)
+
+
+def evaluation_table(results: Path, names: tuple[str, ...]) -> str:
+    """The figures of finished runs with known truth side by side; of those that are there."""
+    files = {name: results / name / "evaluation.json" for name in names}
+    missing = [name for name, file in files.items() if not file.is_file()]
+    if missing:
+        return f"{', '.join(missing)}: not run yet; make them with: snakemake --config video_id={','.join(names)}\n"
+    figures: dict[str, dict[str, Measurement]] = {}
+    for name, file in files.items():
+        for row in json.loads(file.read_text())["measurements"]:
+            row.pop("reached")
+            figures.setdefault(row["name"], {})[name] = Measurement(**row)
+    rows = []
+    for label, of in figures.items():
+        target = next(iter(of.values())).target
+        met = [m.reached for m in of.values() if m.reached is not None]
+        word = "" if not met else "yes" if all(met) else "**no**"
+        rows.append([label, *(_shown(of.get(name)) for name in names), target, word])
+    return markdown(["figure", *names, "target", "reached"], rows)
+
+
+def _shown(figure: Measurement | None) -> str:
+    return "-" if figure is None or figure.value is None else f"{figure.value:.3g} {figure.unit}".strip()

@@ -26,17 +26,26 @@ def position_error(points: np.ndarray, truth: np.ndarray) -> float:
     return float(np.linalg.norm(points - truth, axis=-1).mean())
 
 
-def acceleration_error(joints: np.ndarray, truth: np.ndarray, shown: np.ndarray) -> float:
-    """Mean error of the second difference over frames, metres per frame squared (Kanazawa et al. 2019).
+def acceleration_errors(joints: np.ndarray, truth: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """Errors of the second difference over frames (Kanazawa et al. 2019).
 
     Args:
         joints: (frames, joints, 3).
         truth: (frames, joints, 3).
-        shown: (frames,) bool; only runs of three shown frames count. NaN if there are none.
+        shown: (frames,) bool; only runs of three shown frames count.
+
+    Returns:
+        (runs, joints) metres per frame squared.
     """
     runs = shown[2:] & shown[1:-1] & shown[:-2]
     error = np.diff(joints, n=2, axis=0) - np.diff(truth, n=2, axis=0)
-    return float(np.linalg.norm(error[runs], axis=-1).mean()) if runs.any() else float("nan")
+    return np.linalg.norm(error[runs], axis=-1)
+
+
+def acceleration_error(joints: np.ndarray, truth: np.ndarray, shown: np.ndarray) -> float:
+    """Mean of `acceleration_errors`; NaN if there are none."""
+    errors = acceleration_errors(joints, truth, shown)
+    return float(errors.mean()) if errors.size else float("nan")
 
 
 def jitter(joints: np.ndarray, shown: np.ndarray, fps: float) -> float:

@@ -6,11 +6,12 @@ import pytest
 from motion_clips.errors import DIFFICULTY, draw_errors
 from motion_clips.estimates import TrueTrack, confuse_sides, mirror_pose, turn_around
 from motion_clips.making import MotionTruth, clip_frames, make_clip
-from motion_clips.mishaps import FLIPPED, GROSS, UNSEEN, Kind, covered_joints, draw_kinds
+from motion_clips.mishaps import FLIPPED, GROSS, UNSEEN, Kind, Mishaps, covered_joints, draw_kinds
 from motion_clips.specs import CLIPS, NLF_GRADE, NO_ERRORS, ErrorLevels, MotionClip
 from motion_clips.truth import camera_path, rest_feet, true_bodies, true_cameras
 from motion_clips.wandering import wander
-from motion_scores import raw_motions, score
+from motion_found import raw_motions
+from motion_scores import score
 from scipy.spatial.transform import Rotation
 
 from nlf_pipeline.artefacts import Floor, SceneCameras
@@ -153,7 +154,8 @@ def test_spoiling_the_last_person_leaves_the_others_alone(body_dir: Path, tmp_pa
 def test_numbers_that_are_none_reach_only_the_frames_they_should(whole: BodyMeshes, meshes: BodyMeshes):
     clip = replace(QUICK, n_frames=40, spoiled="nan_frames")
     bodies, cameras = true_bodies(clip, whole), true_cameras(clip)
-    frames = list(clip_frames(clip, meshes, bodies, cameras, np.zeros((2, 40), dtype=int)))
+    shown = np.repeat([[0], [1]], 40, axis=1)
+    frames = list(clip_frames(clip, meshes, bodies, cameras, Mishaps(np.zeros((2, 40), int), shown)))
     bad = np.array([np.isnan(frame.vertices).any(axis=(1, 2)) for frame in frames])
     assert not bad[:, 0].any()
     np.testing.assert_array_equal(np.flatnonzero(bad[:, 1]), [10, 35])
@@ -193,6 +195,24 @@ def test_mishaps_have_the_stated_shares_and_come_in_bursts():
         assert here.mean() == pytest.approx(share, rel=0.15)
         assert (here[1:] & ~here[:-1]).sum() < 0.8 * here.sum()
     assert not draw_kinds(np.random.default_rng(1), NO_ERRORS, 1000, 30.0).any()
+
+
+def test_a_hidden_person_is_first_taken_for_the_one_in_front(body_dir: Path, tmp_path: Path):
+    clip = replace(CLIPS["thefts"], n_frames=200)
+    truth = MotionTruth.load(make_clip(clip, tmp_path, body_dir))
+    _, joints, valid = predictions(tmp_path)
+    kinds, shown, true = truth.mishaps.kinds, truth.mishaps.shown, truth.bodies.joints
+    stolen = kinds == Kind.STOLEN
+    np.testing.assert_array_equal(stolen, shown != np.arange(clip.n_people)[:, None])
+    assert stolen.any() and valid[stolen].all() and not valid[kinds == Kind.HIDDEN].any()
+    people, frames = np.nonzero(stolen)
+    T = truth.cameras.T_world_cam[frames]
+    found = transform_points(T, joints[people, frames])[:, 0]
+    ray = lambda points: (points - T[:, :3, 3]) / np.linalg.norm(points - T[:, :3, 3], axis=-1, keepdims=True)  # noqa: E731
+    thief = true[shown[people, frames], frames, 0]
+    assert np.linalg.norm(ray(found) - ray(thief), axis=-1).max() < 0.02
+    depth = lambda points: np.linalg.norm(points - T[:, :3, 3], axis=-1)  # noqa: E731
+    assert (depth(thief) < depth(true[people, frames, 0])).all()
 
 
 def random_track(n: int) -> TrueTrack:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from motion_clips.making import MotionTruth, make_clip
 from motion_clips.specs import MotionClip
-from motion_scores import Scores, raw_motions, score, world_motions
+from motion_found import raw_motions, world_motions
+from motion_scores import Scores, score
 
 from nlf_pipeline.artefacts import Bodies, Ground
 from nlf_pipeline.body_models import BodyMeshes

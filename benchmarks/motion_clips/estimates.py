@@ -25,7 +25,7 @@ class TrueTrack:
     pose_rotvecs: np.ndarray
     """(frames, joints, 3)."""
     betas: np.ndarray
-    """(betas,)."""
+    """(betas,) or (frames, betas)."""
     root: np.ndarray
     """(frames, 3) pelvis joint, world, metres."""
     T_world_cam: np.ndarray

@@ -8,7 +8,7 @@ import numpy as np
 
 from motion_clips.errors import PersonErrors, draw_errors
 from motion_clips.estimates import Estimates, TrueTrack, estimate
-from motion_clips.mishaps import UNSEEN, Mishaps, draw_kinds, hide, spoil, useless_frames
+from motion_clips.mishaps import UNSEEN, Mishaps, draw_kinds, hide, spoil, steal, useless_frames
 from motion_clips.specs import MotionClip
 from motion_clips.truth import SIZE_PX, true_bodies, true_cameras
 from nlf_pipeline.artefacts import Bodies, Cameras, SceneCameras, VideoFacts
@@ -18,7 +18,7 @@ from nlf_pipeline.geometry import invert_rigid
 from nlf_pipeline.predictions import FramePredictions, writing_predictions
 
 CHUNK_FRAMES = 128
-_KINDS, _ERRORS, _VERTICES = 98, 99, 100
+_THEFTS, _KINDS, _ERRORS, _VERTICES = 97, 98, 99, 100
 """Numbers in the seeds, so that nothing random depends on anything else."""
 
 
@@ -56,7 +56,7 @@ def make_clip(clip: MotionClip, folder: Path, body: Path) -> Path:
     """
     with one_torch_thread():
         bodies, cameras = true_bodies(clip, BodyMeshes(load_body_model(body))), true_cameras(clip)
-        mishaps = Mishaps(_kinds(clip, bodies, cameras))
+        mishaps = _mishaps(clip, bodies, cameras)
         T_scene_world = invert_rigid(cameras.T_world_cam[0])
         T_scene_world[:3, 3] += clip.scene_origin
         SceneCameras(
@@ -75,23 +75,23 @@ def make_clip(clip: MotionClip, folder: Path, body: Path) -> Path:
         meshes = BodyMeshes(load_body_model(body, subset=True))
         ids = bodies.person_ids
         with writing_predictions(folder / "predictions.xz", ids, clip.fps, clip.n_frames) as sink:
-            for frame in clip_frames(clip, meshes, bodies, cameras, mishaps.kinds):
+            for frame in clip_frames(clip, meshes, bodies, cameras, mishaps):
                 sink.append(frame)
     return folder
 
 
-def _kinds(clip: MotionClip, bodies: Bodies, cameras: Cameras) -> np.ndarray:
-    """(people, frames) Kind."""
+def _mishaps(clip: MotionClip, bodies: Bodies, cameras: Cameras) -> Mishaps:
     kinds = np.zeros(bodies.visible.shape, dtype=np.int64)
     for k in range(clip.n_people):
         kinds[k] = draw_kinds(np.random.default_rng([clip.seed, k, _KINDS]), clip.errors, clip.n_frames, clip.fps)
     if clip.errors.lose_hidden:
         kinds = hide(kinds, bodies, cameras)
-    return spoil(kinds, clip.spoiled)
+    kinds, shown = steal(np.random.default_rng([clip.seed, _THEFTS]), kinds, bodies, cameras, clip.errors.thefts)
+    return Mishaps(spoil(kinds, clip.spoiled), shown)
 
 
 def clip_frames(
-    clip: MotionClip, meshes: BodyMeshes, bodies: Bodies, cameras: Cameras, kinds: np.ndarray
+    clip: MotionClip, meshes: BodyMeshes, bodies: Bodies, cameras: Cameras, mishaps: Mishaps
 ) -> Iterator[FramePredictions]:
     """Every frame of everybody.
 
@@ -100,8 +100,9 @@ def clip_frames(
         meshes: on the vertices that predictions carry.
         bodies: the true ones.
         cameras: the true ones.
-        kinds: (people, frames) Kind.
+        mishaps: what goes wrong.
     """
+    kinds = mishaps.kinds
     errors = [
         draw_errors(np.random.default_rng([clip.seed, k, _ERRORS]), clip.errors, kinds[k], clip.fps)
         for k in range(clip.n_people)
@@ -109,7 +110,9 @@ def clip_frames(
     valid, factors = ~np.isin(kinds, UNSEEN), useless_frames(kinds.shape, clip.spoiled)
     for start in range(0, clip.n_frames, CHUNK_FRAMES):
         part = slice(start, min(start + CHUNK_FRAMES, clip.n_frames))
-        people = [_person(clip, meshes, bodies, cameras, errors[k], k, part) for k in range(clip.n_people)]
+        people = [
+            _person(clip, meshes, bodies, cameras, errors[k], mishaps.shown[k], k, part) for k in range(clip.n_people)
+        ]
         for i in range(part.stop - part.start):
             yield _frame(meshes, people, i, valid[:, start + i], factors[:, start + i])
 
@@ -120,11 +123,13 @@ def _person(
     bodies: Bodies,
     cameras: Cameras,
     errors: PersonErrors,
+    shown: np.ndarray,
     k: int,
     part: slice,
 ) -> Estimates:
+    who, frames = shown[part], np.arange(part.start, part.stop)
     track = TrueTrack(
-        bodies.pose_rotvecs[k, part], bodies.betas[k], bodies.joints[k, part, 0], cameras.T_world_cam[part]
+        bodies.pose_rotvecs[who, frames], bodies.betas[who], bodies.joints[who, frames, 0], cameras.T_world_cam[part]
     )
     rng = np.random.default_rng([clip.seed, k, _VERTICES, part.start])
     return estimate(meshes, track, errors, part, clip.errors.vertex, rng)

@@ -15,6 +15,7 @@ _LIMB_RADIUS = 0.1
 """What passes this near to a bone, metres, hides what is behind it."""
 _HIDDEN_JOINTS = 0.6
 """A person of whom this share of the joints is hidden is lost."""
+_LONGEST_THEFT_S = 0.2
 _CHUNK_FRAMES = 128
 
 
@@ -29,6 +30,8 @@ class Kind(IntEnum):
     LEGS_SWAPPED = 4
     MISSING = 5
     HIDDEN = 6
+    STOLEN = 7
+    """Hidden behind another, whose body is estimated in place of the person's own."""
 
 
 GROSS = (Kind.WRONG_DISTANCE, Kind.WRONG_LIMBS)
@@ -42,6 +45,8 @@ class Mishaps(ArrayArtefact):
 
     kinds: np.ndarray
     """(people, frames) int: Kind."""
+    shown: np.ndarray
+    """(people, frames) int: the person whose body the estimate shows; another one where it is STOLEN."""
 
 
 def draw_kinds(rng: np.random.Generator, levels: ErrorLevels, n_frames: int, fps: float) -> np.ndarray:
@@ -72,6 +77,38 @@ def hide(kinds: np.ndarray, bodies: Bodies, cameras: Cameras) -> np.ndarray:
         covered = covered_joints(joints_cam, cameras.K[part])
         kinds[:, part][covered.mean(axis=-1) >= _HIDDEN_JOINTS] = Kind.HIDDEN
     return kinds
+
+
+def steal(
+    rng: np.random.Generator, kinds: np.ndarray, bodies: Bodies, cameras: Cameras, share: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Kinds and shown people after `share` of the people who get hidden are first taken for whoever hides them.
+
+    Args:
+        rng: draws whose, and for how long.
+        kinds: (people, frames) Kind, with HIDDEN ones.
+        bodies: the true ones.
+        cameras: the true ones.
+        share: 0-1.
+
+    Returns:
+        (people, frames) Kind, and (people, frames) the person whose body the estimate shows.
+    """
+    kinds, shown = kinds.copy(), np.tile(np.arange(len(kinds))[:, None], (1, kinds.shape[1]))
+    roots_cam = transform_points(invert_rigid(cameras.T_world_cam), bodies.joints[:, :, :1])[:, :, 0]
+    roots_px = project(roots_cam, cameras.K)
+    longest = max(1, round(_LONGEST_THEFT_S * bodies.fps))
+    for k, row in enumerate(kinds):
+        hidden = row == Kind.HIDDEN
+        for start in np.flatnonzero(hidden & ~np.append(False, hidden[:-1])):
+            theft = slice(start, start + 1 + int(rng.integers(longest)))
+            away_px = np.linalg.norm(roots_px[:, start] - roots_px[k, start], axis=-1)
+            away_px[roots_cam[:, start, 2] >= roots_cam[k, start, 2]] = np.inf
+            if rng.random() < share and np.isfinite(away_px).any():
+                taken = np.zeros(len(row), dtype=bool)
+                taken[theft] = hidden[theft]
+                row[taken], shown[k, taken] = Kind.STOLEN, away_px.argmin()
+    return kinds, shown
 
 
 def covered_joints(joints_cam: np.ndarray, K: np.ndarray) -> np.ndarray:

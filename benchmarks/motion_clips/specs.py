@@ -47,6 +47,9 @@ class ErrorLevels:
     """Share of frames in gaps of 1-6 without an estimate."""
     lose_hidden: bool = False
     """No estimate where a person is hidden behind another."""
+    thefts: float = 0.0
+    """Share of those moments that begin with up to 0.2 s in which the one in front is estimated in place of the
+    hidden person."""
 
 
 NLF_GRADE = ErrorLevels()
@@ -73,10 +76,15 @@ class MotionClip:
 
 
 CALIBRATED = {f"calibrated_{seed}": MotionClip(seed=seed) for seed in range(3)}
-"""What the figures of the reference pipeline were measured on: three moving people each, 20 s."""
-_HARD = ErrorLevels(flips=0.015, lose_hidden=True)
+"""Three people each, filmed by a moving camera for 20 s."""
+REFERENCE_GRADE = {f"reference_grade_{seed}": MotionClip(seed=seed) for seed in (72, 81, 131)}
+"""The same with other draws, chosen by their raw errors alone: those are, in the mean, within 6 % the errors of the
+input on which the reference pipeline was measured. Draws differ much in size and distance: their raw root error is
+148 mm in the mean, with a standard deviation of 16 mm."""
+_HARD = ErrorLevels(flips=0.015, lose_hidden=True, thefts=0.7)
 VARIANTS = {
     "far_origin": MotionClip(scene_origin=(100.0, -30.0, 100.0)),
+    "moved_origin": MotionClip(scene_origin=(10.0, 0.0, 10.0)),
     "static": MotionClip(camera="static"),
     "no_errors": MotionClip(n_people=1, n_frames=300, camera="static", errors=NO_ERRORS),
     "one_person": MotionClip(n_people=1),
@@ -84,6 +92,7 @@ VARIANTS = {
     "four_people": MotionClip(n_people=4, n_frames=450, seed=3),
     "short": MotionClip(n_frames=90, seed=4),
     "hidden": MotionClip(n_frames=450, layout="in_line", seed=5, errors=ErrorLevels(lose_hidden=True)),
+    "thefts": MotionClip(n_frames=450, layout="in_line", seed=5, errors=ErrorLevels(lose_hidden=True, thefts=0.7)),
     "flips": MotionClip(n_people=2, seed=6, errors=ErrorLevels(flips=0.015)),
     "all_at_once": MotionClip(n_people=4, n_frames=450, layout="in_line", seed=7, errors=_HARD),
 }
@@ -97,6 +106,6 @@ SPOILED = {
     "spoiled_never_seen": replace(_SPOILED, spoiled="never_seen"),
     "nobody": replace(_SPOILED, n_people=0),
 }
-LONG = {f"long_{n}": MotionClip(n_people=1, n_frames=n, seed=9) for n in (2000, 20000)}
-"""The same at ten times the length, for time and memory."""
-CLIPS = CALIBRATED | VARIANTS | SPOILED | LONG
+LONG = {f"long_{n}": MotionClip(n_frames=n, seed=9) for n in (600, 2000, 6000, 20000)}
+"""For time and memory."""
+CLIPS = CALIBRATED | REFERENCE_GRADE | VARIANTS | SPOILED | LONG
