@@ -1,0 +1,1 @@
+"""What `report` is made of: measuring without truth, judging, and the page that shows it."""
