@@ -13,7 +13,7 @@ help:
 	@echo 'make check    formatting, lint, types, the workflow'"'"'s lint, the tests'
 	@echo 'make install  only install, into .venv'
 	@echo 'make bench    measure accuracy and speed'
-	@echo 'make bench-motion  measure fit, ground and contacts on people whose motion is known'
+	@echo 'make bench-motion  measure fit, ground and contacts on people whose motion is known; ARGS="--parts seeds growth"'
 	@echo 'make clean    remove .venv and caches; results stay'
 
 demo: install
@@ -41,7 +41,7 @@ bench: demo .venv/installed-dev
 	$(BIN)/python benchmarks/render_speed.py
 
 bench-motion: .venv/installed-dev
-	$(BIN)/python benchmarks/motion_accuracy.py
+	$(BIN)/python benchmarks/motion_accuracy.py $(ARGS)
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis *.egg-info

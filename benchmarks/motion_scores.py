@@ -11,11 +11,12 @@ from motion_found import Motion
 from nlf_pipeline import metrics, motion_metrics
 from nlf_pipeline.artefacts import Floor
 from nlf_pipeline.body_models import joint_index
-from nlf_pipeline.evaluation.identities import identity_measurements
 from nlf_pipeline.geometry import invert_rigid, project, transform_points
 
 _FEET = [joint_index("left_foot"), joint_index("right_foot")]
 _DEEP = 0.01
+_SAME_BOX = 0.5
+"""Least overlap of boxes of one person."""
 _NAN = float("nan")
 
 
@@ -141,9 +142,10 @@ def _identities(motions: list[Motion], truth: MotionTruth) -> tuple[float, float
     overlap = np.stack([[_overlap(person, track) for track in found_boxes] for person in true_boxes])
     overlap = np.where(shown, overlap, 0.0).transpose(2, 0, 1)
     asked = ~np.isin(truth.mishaps.kinds[:n], (Kind.HIDDEN, Kind.STOLEN))
-    figures = {m.name: m.value for m in identity_measurements(overlap, asked, shown)}
-    idf1, switches = (figures[name] for name in ("IDF1", "identity switches"))
-    return _NAN if idf1 is None else idf1, _NAN if switches is None else switches
+    of_asked = np.where(asked.T[..., None], overlap, 0.0)
+    on_hidden_only = (overlap.max(axis=1) >= _SAME_BOX) & (of_asked.max(axis=1) < _SAME_BOX)
+    found = metrics.identity_scores(of_asked, asked, shown & ~on_hidden_only.T, _SAME_BOX)
+    return found.idf1, found.switches
 
 
 def _boxes(joints: np.ndarray, truth: MotionTruth) -> np.ndarray:
