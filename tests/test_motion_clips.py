@@ -99,6 +99,20 @@ def test_without_errors_the_predictions_are_the_truth(body_dir: Path, meshes: Bo
     assert abs(found.ground_deg) < 1e-4 and abs(found.ground_mm) < 1e-4
 
 
+def test_people_who_change_rows_are_noticed(body_dir: Path, meshes: BodyMeshes, tmp_path: Path):
+    truth = MotionTruth.load(make_clip(replace(QUICK, errors=NO_ERRORS), tmp_path, body_dir))
+    first, second = raw_motions(tmp_path, truth, meshes)
+    assert score([first, second], truth).idf1 == 1
+    half = np.arange(QUICK.n_frames) < QUICK.n_frames // 2
+    a, b = (
+        replace(one, joints=np.where(half[:, None, None], one.joints, other.joints))
+        for one, other in ((first, second), (second, first))
+    )
+    found = score([a, b], truth)
+    assert found.switches == 2 and found.idf1 == pytest.approx(0.5)
+    assert found.root > 100 and score([a, second], truth).idf1 == pytest.approx(0.75)
+
+
 def test_a_seed_gives_the_same_data_twice_and_another_seed_other_data(body_dir: Path, tmp_path: Path):
     clip = replace(QUICK, n_frames=20, errors=replace(NLF_GRADE, flips=0.1, lose_hidden=True))
     folders = [

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from motion_clips.making import MotionTruth, make_clip
-from motion_clips.specs import MotionClip
+from motion_clips.mishaps import Kind
+from motion_clips.specs import ErrorLevels, MotionClip
 from motion_found import raw_motions, world_motions
 from motion_scores import Scores, score
 
@@ -17,6 +18,7 @@ from nlf_pipeline.ground import ground
 from nlf_pipeline.world import world
 
 CLIP = MotionClip(n_people=2, n_frames=120, seed=14)
+THEFTS = replace(CLIP, seed=22, layout="in_line", errors=ErrorLevels(lose_hidden=True, thefts=1.0))
 
 
 @dataclass(frozen=True)
@@ -71,10 +73,23 @@ def test_nobody_sinks_into_the_floor(near: Chain):
     assert near.found.penetration < 10
 
 
+def nearest_people(chain: Chain) -> np.ndarray:
+    """(rows, frames) the true person that is nearest to each row."""
+    joints, true = chain.bodies.joints, chain.truth.bodies.joints
+    return np.linalg.norm(joints[:, None] - true[None], axis=-1).mean(axis=-1).argmin(axis=1)
+
+
 def test_everybody_keeps_the_row(near: Chain):
-    true = near.truth.bodies.joints
-    away = np.linalg.norm(near.bodies.joints[:, None] - true[None], axis=-1).mean(axis=-1)
-    np.testing.assert_array_equal(away.argmin(axis=1), np.tile(np.arange(CLIP.n_people)[:, None], CLIP.n_frames))
+    np.testing.assert_array_equal(nearest_people(near), np.tile([[0], [1]], CLIP.n_frames))
+    assert near.found.idf1 == 1 and near.found.switches == 0
+
+
+def test_who_is_taken_for_another_behind_him_keeps_the_row(body_dir: Path, meshes: BodyMeshes, tmp_path: Path):
+    chain = run_chain(THEFTS, tmp_path, body_dir, meshes)
+    assert (chain.truth.mishaps.kinds == Kind.STOLEN).sum() > 5 and chain.raw.switches > 0
+    assert (nearest_people(chain) == [[0], [1]])[chain.bodies.visible].all()
+    assert chain.found.root_stolen < 300 < 1000 < chain.raw.root_stolen
+    assert chain.found.switches == 0
 
 
 def test_where_the_scene_has_its_origin_makes_no_difference(near: Chain, far: Chain):
