@@ -18,6 +18,7 @@ STAGES = {
     "download": "download",
     "fetch": "fetch",
     "segment": "segment",
+    "edit-tracks": "edit_tracks",
     "semantic-masks": "semantic_masks",
     "track-camera": "track_camera",
     "build-body": "build_body",
@@ -31,10 +32,22 @@ STAGES = {
     "interpolate": "interpolate",
     "render": "render",
     "evaluate": "evaluate",
+    "report": "report",
     "render-demo": "render_demo",
     "check-system": "check_system",
 }
 """Command -> module of this package, whose last part is also its function's name."""
+_TRACKS = "tracks"
+_TRACK_COMMANDS = {
+    "show": "show",
+    "list": "list_people",
+    "swap": "swap",
+    "split": "split",
+    "merge": "merge",
+    "drop": "drop",
+    "name": "name",
+}
+"""Command behind `tracks` -> function of repair.commands."""
 _USAGE = "nlf-pipeline [--log FILE]"
 _CURES = {
     errno.EACCES: "Change its permissions",
@@ -54,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     log_path = _take_log_option(rest)
     with contextlib.ExitStack() as stack:
         try:
-            show_our_lines(prefix=rest[0] if rest[:1] and rest[0] in STAGES else "nlf-pipeline")
+            show_our_lines(prefix=rest[0] if rest[:1] and rest[0] in (*STAGES, _TRACKS) else "nlf-pipeline")
             if log_path is not None:
                 die_with_parent()
                 stack.enter_context(writing_log(log_path))
@@ -68,8 +81,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: list[str]) -> None:
     # Only the chosen stage is imported, which keeps help and start-up fast.
-    chosen = [name for name in arguments[:1] if name in STAGES] or list(STAGES)
-    tyro.extras.subcommand_cli_from_dict({name: load_stage(name) for name in chosen}, prog=_USAGE, args=arguments)
+    if arguments[:1] == [_TRACKS]:
+        tyro.extras.subcommand_cli_from_dict(track_commands(), prog=f"{_USAGE} {_TRACKS}", args=arguments[1:])
+        return
+    chosen = [name for name in arguments[:1] if name in STAGES]
+    commands = {name: load_stage(name) for name in chosen or STAGES} | ({} if chosen else {_TRACKS: tracks})
+    tyro.extras.subcommand_cli_from_dict(commands, prog=_USAGE, args=arguments)
+
+
+def tracks() -> None:
+    """Look at who is who, and correct it: show, list, swap, split, merge, drop, name."""
 
 
 def _take_log_option(arguments: list[str]) -> Path | None:
@@ -87,6 +108,12 @@ def load_stage(name: str) -> Callable[..., None]:
     """The function of the stage that the command line calls `name`, its module imported only now."""
     module = STAGES[name]
     return getattr(importlib.import_module(f"nlf_pipeline.{module}"), module.rpartition(".")[2])
+
+
+def track_commands() -> dict[str, Callable[..., None]]:
+    """The functions behind `nlf-pipeline tracks`, their module imported only now."""
+    module = importlib.import_module("nlf_pipeline.repair.commands")
+    return {command: getattr(module, name) for command, name in _TRACK_COMMANDS.items()}
 
 
 def _report(error: Exception, log_path: Path | None) -> None:

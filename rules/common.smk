@@ -87,11 +87,28 @@ def has_truth(video):
     return video in RENDERED or (TRUTH / video / "bodies.npz").is_file()
 
 
+def track_edits(video):
+    """The user's edits of a video's tracks, None if there are none."""
+    path = RESULTS / video / "tracks.yaml"
+    if not path.is_file():
+        return None
+    from nlf_pipeline.repair.edit_file import read_edits
+
+    return or_stop(read_edits, path)
+
+
+def edits_of(video):
+    """The user's edits of a video's tracks, in words."""
+    edits = track_edits(video)
+    return "; ".join(map(str, edits.edits)) if edits and edits.edits else "none"
+
+
 def wanted_files(video):
     """What a run makes of one video."""
     source_of(video)
+    track_edits(video)
     names = ["bodies.npz", "world_cameras.npz", "camera_view.mp4", "side_view.mp4"]
-    names += ["evaluation.json"] if has_truth(video) else []
+    names += ["report.html"] + (["evaluation.json"] if has_truth(video) else [])
     return [f"results/{video}/{name}" for name in names]
 
 

@@ -26,3 +26,46 @@ rule evaluate:
         "exec nlf-pipeline --log {log:q} evaluate --bodies {input.bodies:q} --cameras {input.cameras:q}"
         " --ground {input.ground:q} --masks {input.masks:q} --truth truth/{wildcards.video:q} --out {output:q}"
         " {params.options}"
+
+
+rule report:
+    input:
+        video="results/{video}/clip.mp4",
+        facts="results/{video}/video.json",
+        masks="results/{video}/masks.json",
+        doubts="results/{video}/identity_doubts.json",
+        intrinsics="results/{video}/intrinsics.json",
+        camera_path="results/{video}/camera_path.npz",
+        camera_report="results/{video}/camera_report.json",
+        cameras="results/{video}/cameras.npz",
+        predictions="results/{video}/predictions.xz",
+        fits="results/{video}/fits.npz",
+        ground="results/{video}/ground.json",
+        bodies="results/{video}/bodies.npz",
+        world_cameras="results/{video}/world_cameras.npz",
+        evaluation=lambda wildcards: (
+            f"results/{wildcards.video}/evaluation.json" if has_truth(wildcards.video) else []
+        ),
+        body=BODY,
+    output:
+        html=report("results/{video}/report.html", category="Quality", labels={"video": "{video}"}),
+        json="results/{video}/report.json",
+    log:
+        "logs/{video}/report.log",
+    benchmark:
+        "benchmarks/runs/{video}/report.tsv"
+    conda:
+        "../envs/core.yaml"
+    params:
+        truth=lambda wildcards, input: flags(evaluation=input.evaluation or None),
+        options=flags(body=BODY_DIR),
+        code=code_version("report"),
+    message:
+        "{wildcards.video}: say how far the result can be trusted"
+    shell:
+        "exec nlf-pipeline --log {log:q} report --video {input.video:q} --video-facts {input.facts:q}"
+        " --masks {input.masks:q} --doubts {input.doubts:q} --intrinsics {input.intrinsics:q}"
+        " --camera-path {input.camera_path:q} --camera-report {input.camera_report:q} --cameras {input.cameras:q}"
+        " --predictions {input.predictions:q} --fits {input.fits:q} --ground {input.ground:q} --bodies {input.bodies:q}"
+        " --world-cameras {input.world_cameras:q} --html-out {output.html:q} --json-out {output.json:q}"
+        " {params.truth} {params.options}"

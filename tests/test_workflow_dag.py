@@ -26,12 +26,14 @@ from nlf_pipeline.artefacts import (
     VideoFacts,
 )
 from nlf_pipeline.cli import STAGES, load_stage
+from nlf_pipeline.reporting.quality import CameraQuality, QualityReport
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 ALL_STAGES = {
-    "fetch", "segment", "semantic-masks", "track-camera", "estimate", "scale-camera", "fit", "ground", "world",
-    "plan-view", "render",
+    "fetch", "segment", "edit-tracks", "semantic-masks", "track-camera", "estimate", "scale-camera", "fit", "ground",
+    "world", "plan-view", "render", "report",
 }  # fmt: skip
+AFTER_AN_EDIT = ALL_STAGES - {"fetch", "segment", "semantic-masks", "track-camera"}
 ALL_RULES = {stage.replace("-", "_") for stage in ALL_STAGES}
 STAND_IN = """#!{python} -ISs
 import ctypes, pathlib, shutil, sys, time
@@ -49,7 +51,8 @@ if pathlib.Path("wait_at").exists() and pathlib.Path("wait_at").read_text() == s
     pathlib.Path("waiting").touch()
     time.sleep(60)
 outputs = [options[key] for key in ("--out", "--facts-out", "--bystanders-out", "--doubts-out", "--out-intrinsics",
-                                    "--out-path", "--out-report", "--bodies-out", "--cameras-out") if key in options]
+                                    "--out-path", "--out-report", "--bodies-out", "--cameras-out",
+                                    "--html-out", "--json-out") if key in options]
 if stage == "build-body":
     names = {body_files}
     outputs = [options["--out"] + "/" + name for name in names]
@@ -94,6 +97,10 @@ def write_templates(folder):
     Ground([Floor((0.0, -1.0, 0.0), -1.6, "camera", 0.0, 0.0, 0)]).save(folder / "ground.json")
     row = {"name": "PA-MPJPE", "value": 50.0, "unit": "mm", "target": "<= 65", "reached": True}
     write_json({"format_version": 1, "measurements": [row]}, folder / "evaluation.json")
+    camera = CameraQuality("check", "static", 55.0, 60.0, "assumed", 1.0, 1.0, None, 0.0, [], [], ["a doubt"], [])
+    QualityReport("v", "check", "nobody was found", [], 3, 30.0, (64, 48), 1, ["a note"], [], camera, [], []).save(
+        folder / "report.json"
+    )
 
 
 class Run:
@@ -173,9 +180,9 @@ def test_second_run_does_nothing(finished):
         ("opacity=0.5", {"render"}),
         ("fps_factor=2", {"interpolate", "render"}),
         ("side_azimuth=-60", {"plan_view", "render"}),
-        ("ground_threshold=0.1", {"ground", "world", "plan_view", "render"}),
-        ("smoothing=0", {"fit", "ground", "world", "plan_view", "render"}),
-        ("fov=70", ALL_RULES - {"fetch", "segment", "semantic_masks"}),
+        ("ground_threshold=0.1", {"ground", "world", "plan_view", "render", "report"}),
+        ("smoothing=0", {"fit", "ground", "world", "plan_view", "render", "report"}),
+        ("fov=70", ALL_RULES - {"fetch", "segment", "edit_tracks", "semantic_masks"}),
         ("max_persons=2", ALL_RULES - {"fetch"}),
         ("time_range=[0,1.5]", ALL_RULES),
     ],
@@ -193,6 +200,38 @@ def test_changed_setting_is_done_once_and_leaves_the_rest_alone(finished):
     assert finished.stages("video_id=clip", "side_fov=70") == set()
     camera_view.unlink()
     assert finished.stages("video_id=clip", "side_fov=70") == {"render"}
+
+
+def test_edits_of_tracks_rerun_what_depends_on_people_and_nothing_of_the_camera(tmp_path):
+    run = Run(tmp_path)
+    run.add_video("clip.mp4")
+    run.stages("video_id=clip")
+    file = run.folder / "results/clip/tracks.yaml"
+    file.write_text("people:\n  1: Anna\n")
+    assert run.planned("video_id=clip") <= {"report"}
+    run.stages("video_id=clip")
+    swap = "edits:\n  - swap: [1, 2]\n    from: 3.2\n"
+    file.write_text(swap)
+    told = run.snakemake("--dry-run", "--config", "video_id=clip")
+    assert "swap 1 and 2 from 3.2" in told.stdout + told.stderr  # among the reasons
+    assert run.stages("video_id=clip") == AFTER_AN_EDIT
+    file.write_text(f"# at the door\n{swap}people: {{}}\n")
+    assert run.stages("video_id=clip") == set()
+    file.write_text(f"{swap}  - drop: 3\n")
+    assert run.stages("video_id=clip") == AFTER_AN_EDIT
+    file.unlink()
+    assert run.stages("video_id=clip") == AFTER_AN_EDIT
+    assert run.stages("video_id=clip") == set()
+
+
+def test_wrong_edits_are_told_before_anything_runs(tmp_path):
+    run = Run(tmp_path)
+    run.add_video("clip.mp4")
+    file = run.folder / "results/clip/tracks.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text("edits:\n  - swap: [1, 2]\n")
+    message = run.refuses("video_id=clip")
+    assert "results/clip/tracks.yaml, line 2" in message and "from: 3.2" in message
 
 
 def test_rules_call_the_stages_with_options_that_they_have(tmp_path):
@@ -220,7 +259,8 @@ def test_demo_is_rendered_and_evaluated_and_own_videos_are_not(tmp_path):
     assert stages == ALL_STAGES | {"build-body", "render-demo", "evaluate"}
     for shown in (
         "results/demo/side_view.mp4",
-        "nobody was found",
+        "verdict: check (nobody was found)",
+        "results/demo/report.html",
         "note: a note",
         "(55 px) is assumed",
         "a doubt",
@@ -362,4 +402,4 @@ def test_killed_run_goes_on_where_it_was(tmp_path):
     process.kill()
     process.wait()
     (run.folder / "wait_at").unlink()
-    assert run.stages("video_id=clip") == ALL_STAGES - {"fetch", "segment", "semantic-masks", "track-camera"}
+    assert run.stages("video_id=clip") - {"edit-tracks"} == AFTER_AN_EDIT - {"edit-tracks"}

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-_SHOWN = ("camera_view.mp4", "side_view.mp4", "bodies.npz", "world_cameras.npz", "evaluation.json")
+_SHOWN = ("report.html", "camera_view.mp4", "side_view.mp4", "bodies.npz", "world_cameras.npz", "evaluation.json")
 _BYTES_PER_KB = 1e3
 _LARGEST_SPREAD = 0.15
 """Of a camera's scale, from which on the user is told."""
@@ -42,11 +42,15 @@ def failure_summary(logs: Path, folders: Iterable[str], since: float) -> str:
 
 def _summary_lines(folder: Path) -> Iterable[str]:
     from nlf_pipeline.artefacts import Bodies, VideoFacts
+    from nlf_pipeline.reporting.quality import QualityReport
 
     facts, bodies = VideoFacts.load(folder / "video.json"), Bodies.load(folder / "bodies.npz")
     n_people = len(bodies.person_ids)
     people = {0: "nobody was found", 1: "1 person"}.get(n_people, f"{n_people} people")
     yield f"\n{folder.name}: {facts.n_frames} frames at {facts.fps:.5g} frames/s, {people}"
+    if (folder / "report.json").is_file():
+        quality = QualityReport.load(folder / "report.json")
+        yield f"  verdict: {quality.verdict} ({quality.summary})"
     yield from (
         f"  note: {note}"
         for note in [*facts.warnings, *_camera_notes(folder), *_scale_notes(folder), *_floor_notes(folder)]
