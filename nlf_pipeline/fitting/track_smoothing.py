@@ -8,6 +8,7 @@ from nlf_pipeline.body_models import joint_index
 from nlf_pipeline.filtering import Filter, smooth_path, smooth_rotations, track_segments
 from nlf_pipeline.fitting.gravity import up_direction
 from nlf_pipeline.fitting.side_flips import SeenTrack, Sides, corrected, find_flips, swap_sides
+from nlf_pipeline.fitting.trunk_prior import hold_trunk, usual_pose
 from nlf_pipeline.geometry import transform_points
 
 _DEPTH_PERIODS = 4.0
@@ -101,6 +102,9 @@ def smooth_track(track: PoseTrack, joints_rest: np.ndarray, T_scene_cam: np.ndar
             turned, track.observed[segment], confidence[segment], how.rule(how.period_s, _ROTATION_FLOOR, _MEDIAN_S)
         )
         visible[segment] = True
+    if visible.any():
+        usual = usual_pose(rotations[track.observed])
+        rotations[visible] = hold_trunk(rotations[visible], joints_rest, usual)
     hardly_believed = np.minimum(place_belief, limb_belief) < _DISBELIEF
     return SmoothTrack(rotations, root, visible, track.observed, track.observed & (flipped | hardly_believed))
 
