@@ -22,6 +22,7 @@ from nlf_pipeline.errors import ArtefactError
 from nlf_pipeline.files import atomic_path
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.predictions import Predictions
+from nlf_pipeline.repair.edit_file import read_edits
 from nlf_pipeline.reporting.evidence import compare_with_estimates
 from nlf_pipeline.reporting.page import PageData, make_page
 from nlf_pipeline.reporting.people import person_quality
@@ -53,6 +54,7 @@ def report(
     body: Path,
     html_out: Path,
     json_out: Path,
+    edits: Path | None = None,
     evaluation: Path | None = None,
 ) -> None:
     """Measure the result without truth, judge it - good, check or poor - and say what to do about it.
@@ -74,6 +76,7 @@ def report(
         body: folder of the body model.
         html_out: report.html to write: one file that needs no other.
         json_out: report.json to write.
+        edits: tracks.yaml with the names of people; there may be no such file.
         evaluation: evaluation.json where the truth is known; it is shown, and has no part in the verdicts.
     """
     facts, people, tracks = VideoFacts.load(video_facts), Bodies.load(bodies), MaskTracks.load(masks)
@@ -88,7 +91,7 @@ def report(
         doubts=moments,
         floors=floors,
         shots=facts.shots(),
-        names=[f"person {person_id}" for person_id in people.person_ids],
+        names=_names(people, edits),
     )
     measures = measure_people(clip, BodyMeshes(load_body_model(body, subset=True)))
     found = FoundCamera(
@@ -139,6 +142,12 @@ def _check_match(people: Bodies, tracks: MaskTracks, estimates: Predictions, wor
             f"found {counts}; people {ids}, {tracks.person_ids} and {tuple(estimates.person_ids.tolist())}. "
             "Run the workflow again."
         )
+
+
+def _names(people: Bodies, edits: Path | None) -> list[str]:
+    """What everybody is called."""
+    given = read_edits(edits).names if edits is not None and edits.exists() else {}
+    return [given.get(person_id, f"person {person_id}") for person_id in people.person_ids.tolist()]
 
 
 def _accuracy(evaluation: Path | None) -> list[Figure]:

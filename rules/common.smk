@@ -103,6 +103,12 @@ def edits_of(video):
     return "; ".join(map(str, edits.edits)) if edits and edits.edits else "none"
 
 
+def names_of(video):
+    """The names that the user gave to people, in words, so that a new name reruns the report alone."""
+    edits = track_edits(video)
+    return str(edits.names) if edits and edits.names else "none"
+
+
 def wanted_files(video):
     """What a run makes of one video."""
     source_of(video)

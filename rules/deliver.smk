@@ -58,6 +58,7 @@ rule report:
         "../envs/core.yaml"
     params:
         truth=lambda wildcards, input: flags(evaluation=input.evaluation or None),
+        names=lambda wildcards: names_of(wildcards.video),
         options=flags(body=BODY_DIR),
         code=code_version("report"),
     message:
@@ -67,5 +68,5 @@ rule report:
         " --masks {input.masks:q} --doubts {input.doubts:q} --intrinsics {input.intrinsics:q}"
         " --camera-path {input.camera_path:q} --camera-report {input.camera_report:q} --cameras {input.cameras:q}"
         " --predictions {input.predictions:q} --fits {input.fits:q} --ground {input.ground:q} --bodies {input.bodies:q}"
-        " --world-cameras {input.world_cameras:q} --html-out {output.html:q} --json-out {output.json:q}"
-        " {params.truth} {params.options}"
+        " --world-cameras {input.world_cameras:q} --edits results/{wildcards.video:q}/tracks.yaml"
+        " --html-out {output.html:q} --json-out {output.json:q} {params.truth} {params.options}"
