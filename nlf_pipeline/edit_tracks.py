@@ -16,13 +16,13 @@ def edit_tracks(*, detected_masks: Path, out: Path, edits: Path | None = None) -
     Args:
         detected_masks: detected_masks.json: the people as the segmenter followed them.
         out: masks.json: whole masks moved from person to person, nobody else touched.
-        edits: tracks.yaml, written by hand or by `nlf-pipeline tracks`.
+        edits: tracks.yaml, written by hand or by `nlf-pipeline tracks`; there may be no such file.
 
     Raises:
         UserError: if an edit is wrong; with its line in the file and what to write instead.
     """
     detected = MaskTracks.load(detected_masks)
-    if edits is None:
+    if edits is None or not edits.exists():
         detected.save(out)
         return
     wanted = read_edits(edits)

@@ -42,6 +42,7 @@ rule estimate:
         video="results/{video}/clip.mp4",
         facts="results/{video}/video.json",
         masks="results/{video}/masks.json",
+        detected="results/{video}/detected_masks.json",
         intrinsics="results/{video}/intrinsics.json",
         body=BODY,
     output:
@@ -60,7 +61,8 @@ rule estimate:
         "{wildcards.video}: estimate everybody's body in every frame"
     shell:
         "exec nlf-pipeline --log {log:q} estimate --video {input.video:q} --video-facts {input.facts:q}"
-        " --masks {input.masks:q} --intrinsics {input.intrinsics:q} --out {output:q} {params.options}"
+        " --masks {input.masks:q} --detected-masks {input.detected:q} --intrinsics {input.intrinsics:q}"
+        " --out {output:q} --cache results/{wildcards.video:q}/.people/estimate {params.options}"
 
 
 rule fit:

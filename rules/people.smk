@@ -6,7 +6,7 @@ rule segment:
         video="results/{video}/clip.mp4",
         facts="results/{video}/video.json",
     output:
-        masks="results/{video}/masks.json",
+        masks="results/{video}/detected_masks.json",
         bystanders="results/{video}/bystanders.json",
         doubts="results/{video}/identity_doubts.json",
     log:
@@ -32,10 +32,32 @@ rule segment:
         " --doubts-out {output.doubts:q} {params.options}"
 
 
+# The edits count by what they say, so that a comment or a name in their file makes nothing anew.
+rule edit_tracks:
+    input:
+        "results/{video}/detected_masks.json",
+    output:
+        "results/{video}/masks.json",
+    log:
+        "logs/{video}/edit_tracks.log",
+    benchmark:
+        "benchmarks/runs/{video}/edit_tracks.tsv"
+    conda:
+        "../envs/core.yaml"
+    params:
+        edits=lambda wildcards: edits_of(wildcards.video),
+        code=code_version("edit_tracks"),
+    message:
+        "{wildcards.video}: correct who is who"
+    shell:
+        "exec nlf-pipeline --log {log:q} edit-tracks --detected-masks {input:q} --out {output:q}"
+        " --edits results/{wildcards.video:q}/tracks.yaml"
+
+
 rule semantic_masks:
     input:
         video="results/{video}/clip.mp4",
-        masks="results/{video}/masks.json",
+        masks="results/{video}/detected_masks.json",
         bystanders="results/{video}/bystanders.json",
     output:
         "results/{video}/people_mask.json",

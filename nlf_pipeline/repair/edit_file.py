@@ -85,28 +85,33 @@ def _edit(node: yaml.Node, values: Any, name: str) -> Edit:
         if key not in _KEYS[kind]:
             raise _mistake(name, key_line, f"found {key!r}", f"{' and '.join(_KEYS[kind])} only", _help(kind))
     where, people = f"{name}, line {line}", values[kind]
-    if kind in ("swap", "merge"):
-        if not (isinstance(people, list) and len(people) == 2 and all(map(_is_id, people)) and people[0] != people[1]):
-            raise _mistake(name, line, f"{kind}: found {_shown(people)}", "the ids of two people", _help(kind))
-    elif not _is_id(people):
-        raise _mistake(name, line, f"{kind}: found {_shown(people)}", "the id of one person", _help(kind))
     times = {key: _moment(values[key], key, kind, name, line) for key in ("from", "to", "at") if key in values}
-    if kind == "swap" and not times:
-        raise _mistake(name, line, "swap without a time", "`from`, `to` or both", _help(kind))
-    if kind == "split" and "at" not in times:
-        raise _mistake(name, line, "split without a time", "`at`", _help(kind))
-    new_id = values.get("as")
-    if new_id is not None and not _is_id(new_id):
-        raise _mistake(name, line, f"as: found {_shown(new_id)}", "an id nobody has, such as 7", _help(kind))
     match kind:
         case "swap":
-            return Swap(*people, times.get("from"), times.get("to"), where)
-        case "split":
-            return Split(people, times["at"], new_id, where)
+            if not times:
+                raise _mistake(name, line, "swap without a time", "`from`, `to` or both", _help(kind))
+            return Swap(*_two_ids(people, kind, name, line), times.get("from"), times.get("to"), where)
         case "merge":
-            return Merge(*people, where)
+            return Merge(*_two_ids(people, kind, name, line), where)
+        case "drop":
+            return Drop(_id(people, kind, kind, name, line), times.get("from"), times.get("to"), where)
         case _:
-            return Drop(people, times.get("from"), times.get("to"), where)
+            if "at" not in times:
+                raise _mistake(name, line, "split without a time", "`at`", _help(kind))
+            new_id = _id(values["as"], "as", kind, name, line) if "as" in values else None
+            return Split(_id(people, kind, kind, name, line), times["at"], new_id, where)
+
+
+def _two_ids(value: Any, kind: str, name: str, line: int) -> tuple[int, int]:
+    if isinstance(value, list) and len(value) == 2 and all(map(_is_id, value)) and value[0] != value[1]:
+        return value[0], value[1]
+    raise _mistake(name, line, f"{kind}: found {_shown(value)}", "the ids of two people", _help(kind))
+
+
+def _id(value: Any, key: str, kind: str, name: str, line: int) -> int:
+    if _is_id(value):
+        return value
+    raise _mistake(name, line, f"{key}: found {_shown(value)}", "the id of one person", _help(kind))
 
 
 def _moment(value: Any, key: str, kind: str, name: str, line: int) -> Moment:

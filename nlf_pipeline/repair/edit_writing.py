@@ -87,7 +87,7 @@ def _added(text: str, section: str, flow: str, block: str) -> str:
         return f"{text}{_line_end(text)}{section}:\n  " + block.replace("\n", "\n  ") + "\n"
     if isinstance(node, yaml.ScalarNode):  # the section is empty
         at, indent = _end_of_line(text, node.start_mark.index), 2
-    elif node.flow_style:
+    elif _is_flow(node):
         at = node.end_mark.index - 1
         return text[:at] + (", " if node.value else "") + flow + text[at:]
     else:
@@ -104,12 +104,16 @@ def _section(text: str, name: str) -> yaml.Node | None:
 
 
 def _last_scalar(node: yaml.Node) -> yaml.Node:
-    """The node that ends last in the text; the end of a block is told only after the comments behind it."""
-    if isinstance(node, yaml.MappingNode) and not node.flow_style:
-        return _last_scalar(node.value[-1][1])
-    if isinstance(node, yaml.SequenceNode) and not node.flow_style:
-        return _last_scalar(node.value[-1])
-    return node
+    """The node with which another ends in the text; the end of a block is told only after the comments behind it."""
+    if _is_flow(node) or isinstance(node, yaml.ScalarNode):
+        return node
+    last = node.value[-1]
+    return _last_scalar(last[1] if isinstance(node, yaml.MappingNode) else last)
+
+
+def _is_flow(node: yaml.Node) -> bool:
+    """Whether it is written in brackets."""
+    return isinstance(node, yaml.CollectionNode) and bool(node.flow_style)
 
 
 def _end_of_line(text: str, index: int) -> int:

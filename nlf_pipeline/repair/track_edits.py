@@ -163,12 +163,10 @@ def _merge(people: dict[int, Track], edit: Merge, tracks: MaskTracks) -> None:
     into, other = people[edit.into], people[edit.other]
     both = [t for t in range(len(into)) if into[t] is not None and other[t] is not None]
     if both:
-        raise _problem(
-            edit,
-            f"both are seen in {len(both)} frames, first in frame {both[0]} ({both[0] / tracks.fps:.2f} s), last in frame "
-            f"{both[-1]}; expected people who are never seen together. If one of them is wrong there, take him out before "
-            f"this line:\n  - drop: {edit.other}\n    from: frame {both[0]}\n    to: frame {both[-1] + 1}",
-        )
+        first, last = both[0], both[-1]
+        told = f"both are seen in {len(both)} frames, first in frame {first} ({first / tracks.fps:.2f} s), last in frame {last}"
+        cure = f"take one out there, before this line:\n  - drop: {edit.other}\n    from: frame {first}\n    to: frame {last + 1}"
+        raise _problem(edit, f"{told}; expected people who are never seen together. If one is wrong there, {cure}")
     people[edit.into] = [mine if mine is not None else theirs for mine, theirs in zip(into, other, strict=True)]
     del people[edit.other]
 
