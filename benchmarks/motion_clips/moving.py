@@ -7,6 +7,7 @@ from scipy.ndimage import gaussian_filter1d, minimum_filter1d
 from scipy.spatial.transform import Rotation
 
 from motion_clips.steps import Gait, RestFeet, track_foot
+from motion_clips.terrain import Terrain
 from motion_clips.wandering import FloorPath
 from nlf_pipeline.body_models import joint_index
 from nlf_pipeline.demo.feet import FootTrack
@@ -40,7 +41,9 @@ class Motion:
     """(n, 2) bool: the left, right toes stand still on the floor."""
 
 
-def animate(rng: np.random.Generator, path: FloorPath, feet: RestFeet, t: np.ndarray, fps: float) -> Motion:
+def animate(
+    rng: np.random.Generator, path: FloorPath, feet: RestFeet, t: np.ndarray, fps: float, terrain: Terrain | None = None
+) -> Motion:
     """Everything one person does.
 
     Args:
@@ -49,12 +52,15 @@ def animate(rng: np.random.Generator, path: FloorPath, feet: RestFeet, t: np.nda
         feet: of the body.
         t: (n,) seconds, evenly spaced.
         fps: their rate.
+        terrain: the floor, if it is not level.
     """
     step_s = rng.uniform(0.52, 0.6)
     gait = Gait(step_s, rng.uniform(-1, 0) * step_s)
     beat, vigour = np.pi * (t - gait.phase_s) / step_s, path.at(path.speed, t)
     squat, heading, xz = path.at(path.squat, t), path.at(path.heading, t), path.at(path.xz, t)
     tracks = [track_foot(path, gait, feet, side, t) for side in (0, 1)]
+    if terrain is not None:
+        tracks = [terrain.laid_on(track, feet, side, t) for side, track in enumerate(tracks)]
     sway = np.stack([0.04 + _SQUAT_LEAN * squat, 0.07 * np.sin(beat) * vigour, 0.02 * np.sin(beat) * vigour], axis=-1)
     pelvis = turn_y(heading) * Rotation.from_rotvec(sway)
     shift = np.stack([0.02 * np.cos(beat - 0.9) * vigour, 0 * t, -0.12 * squat], axis=-1)

@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 from motion_clips.moving import animate
 from motion_clips.specs import Camera, MotionClip
 from motion_clips.steps import RestFeet
+from motion_clips.terrain import terrain_of
 from motion_clips.wandering import wander
 from nlf_pipeline.artefacts import Bodies, Cameras
 from nlf_pipeline.body_models import N_BETAS, BodyMeshes, joint_index
@@ -65,8 +66,10 @@ def _person(clip: MotionClip, meshes: BodyMeshes, k: int) -> tuple[np.ndarray, .
     betas = np.clip(0.7 * rng.normal(size=N_BETAS), -1.5, 1.5)
     feet = rest_feet(meshes, betas)
     area = areas(clip)[k]
-    path = wander(rng, clip.n_frames / clip.fps, np.array(area.centre_xz), area.radius)
-    motion = animate(rng, path, feet, np.arange(clip.n_frames) / clip.fps, clip.fps)
+    terrain = terrain_of(clip)
+    pace = 1.0 if terrain is None else terrain.pace
+    path = wander(rng, pace * clip.n_frames / clip.fps, np.array(area.centre_xz), area.radius).at_pace(pace)
+    motion = animate(rng, path, feet, np.arange(clip.n_frames) / clip.fps, clip.fps, terrain)
     trans = motion.root - feet.joints[0]
     joints = meshes.forward(motion.pose_rotvecs, betas, trans, vertices=False)[1].astype(np.float64)
     return motion.pose_rotvecs, betas, trans, joints, motion.planted
