@@ -12,9 +12,11 @@ from nlf_pipeline.errors import ArtefactError
 from nlf_pipeline.fit import fit
 from nlf_pipeline.fitting.contacts import Stances
 from nlf_pipeline.fitting.ground_scale import person_scales
+from nlf_pipeline.fitting.side_flips import Sides, corrected
 from nlf_pipeline.geometry import invert_rigid, rigid, transform_points
 from nlf_pipeline.kinematics import global_rotations, joint_positions, local_rotvecs
 from nlf_pipeline.metrics import jitter, mpjpe, pa_mpjpe
+from nlf_pipeline.predictions import FramePredictions, Predictions, without_rows, writing_predictions
 
 FPS, FRAMES = 25.0, 100
 
@@ -168,6 +170,55 @@ def test_a_person_never_estimated_is_never_visible(
     assert not fits.visible[0].any()
     assert fits.visible[1].all()
     assert np.linalg.norm(fits.joints[1] - truth[1], axis=-1).mean() < 0.010
+
+
+@pytest.mark.parametrize("how", ["collapsed", "no_body", "three_frames"])
+def test_a_useless_person_changes_nobody_else(
+    tmp_path: Path, body_dir: Path, meshes: BodyMeshes, walks: list[Walk], how: str
+) -> None:
+    """The other two come out the same, bit by bit, as if the third had never been seen."""
+    alone, _ = run_fit(tmp_path, body_dir, meshes, walks, dataclasses.replace(NLF_GRADE, missing=((2, 0, FRAMES),)))
+    run_fit(tmp_path, body_dir, meshes, walks, NLF_GRADE)
+    frames = [useless_last_person(f, i, how) for i, f in enumerate(Predictions.open(tmp_path / "predictions.xz"))]
+    with writing_predictions(tmp_path / "predictions.xz", np.arange(1, 4), FPS, FRAMES) as sink:
+        for frame in frames:
+            sink.append(frame)
+    fit(
+        predictions=tmp_path / "predictions.xz",
+        cameras=tmp_path / "cameras.npz",
+        video_facts=tmp_path / "video.json",
+        body=body_dir,
+        out=tmp_path / "fits.npz",
+    )
+    beside = BodyFits.load(tmp_path / "fits.npz")
+    for field in dataclasses.fields(BodyFits):
+        np.testing.assert_array_equal(getattr(beside, field.name)[:2], getattr(alone, field.name)[:2])
+    np.testing.assert_array_equal(np.flatnonzero(beside.visible[2]), [50, 51, 52] if how == "three_frames" else [])
+    assert all(np.isfinite(getattr(beside, f.name)).all() for f in dataclasses.fields(beside))
+
+
+def useless_last_person(frame: FramePredictions, index: int, how: str) -> FramePredictions:
+    """The frame with a third person who is one point, or hardly larger, or there in frames 50 to 52 only."""
+    if how == "three_frames":
+        return without_rows(frame, np.array([False, False, not 50 <= index < 53]))
+    factors = np.array([1, 1, 0 if how == "collapsed" else 0.03])[:, None, None]
+    return dataclasses.replace(frame, vertices=frame.vertices * factors, joints=frame.joints * factors)
+
+
+def test_lasting_confusions_of_left_and_right_are_put_right(
+    tmp_path: Path, body_dir: Path, meshes: BodyMeshes, walks: list[Walk]
+) -> None:
+    sides = np.full(FRAMES, Sides.RIGHT)
+    sides[20:50], sides[70:75] = Sides.TURNED, Sides.LEGS
+    root, centres = walks[0].joints[:, 0], camera_path(FRAMES)[:, :3, 3]
+    turned = corrected(global_rotations(walks[0].pose_rotvecs), sides, root - centres, np.array([0.0, 1, 0]))
+    flipped = dataclasses.replace(walks[0], pose_rotvecs=local_rotvecs(turned))
+    fits, truth = run_fit(tmp_path, body_dir, meshes, [flipped], NLF_GRADE)
+    right, _ = run_fit(tmp_path, body_dir, meshes, walks[:1], NLF_GRADE)
+    errors, usual = (np.linalg.norm(f.joints - truth, axis=-1)[0] for f in (fits, right))
+    assert (errors[sides > 0].mean() < 1.3 * usual[sides > 0].mean()) and errors.max() < 2 * usual.max()
+    assert (fits.repaired[0] == (sides > 0)).sum() >= FRAMES - 2
+    assert not right.repaired.any()
 
 
 def test_files_of_different_videos_are_refused(

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,23 @@ def test_predictions_come_back_in_metres_to_half_a_millimetre(tmp_path: Path, n_
         np.testing.assert_allclose(frame.vertex_uncertainties, expected.vertex_uncertainties, atol=0.0006)
         np.testing.assert_allclose(frame.joint_uncertainties, expected.joint_uncertainties, atol=0.0006)
         np.testing.assert_array_equal(frame.valid, expected.valid)
+
+
+@pytest.mark.parametrize("useless", [np.nan, np.inf, 1e30])
+@pytest.mark.parametrize("field", ["vertices", "joints", "vertex_uncertainties", "joint_uncertainties"])
+def test_useless_numbers_make_only_their_estimate_missing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, useless: float, field: str
+):
+    path, written = tmp_path / "predictions.xz", [replace(f, valid=np.ones(3, bool)) for f in frames(3)]
+    getattr(written[2], field)[1, 7] = useless
+    with writing_predictions(path, np.arange(3), 25.0, len(written)) as sink:
+        for frame in written:
+            sink.append(frame)
+    read = list(Predictions.open(path))
+    assert [frame.valid.tolist() for frame in read] == [[True] * 3, [True] * 3, [True, False, True], [True] * 3]
+    assert not read[2].vertices[1].any()
+    np.testing.assert_allclose(read[2].joints[[0, 2]], written[2].joints[[0, 2]], atol=0.0003)
+    assert [record.message.count("1 estimates") for record in caplog.records] == [1]
 
 
 def test_an_error_leaves_no_file(tmp_path: Path):

@@ -10,6 +10,9 @@ from nlf_pipeline.fitting.soles import find_soles
 from nlf_pipeline.fitting.track_smoothing import Smoothing, SmoothTrack
 from nlf_pipeline.kinematics import joint_positions
 
+_LEAST_SEEN_S = 1.0
+"""Who is seen more briefly neither has a say about the floor nor is moved onto it."""
+
 
 def floor_factors(
     betas: list[np.ndarray],
@@ -33,12 +36,13 @@ def floor_factors(
         return np.ones(len(tracks))
     shot = max(how.shots, key=lambda shot: sum(int(track.visible[shot].sum()) for track in tracks))
     T = T_scene_cam[shot]
-    up = up_direction(np.concatenate([track.rotations[shot][track.visible[shot]] for track in tracks]), T)
+    seen = [track.visible[shot] for track in tracks]
+    visible = [v & (v.sum() >= _LEAST_SEEN_S * how.fps) for v in seen]
+    up = up_direction(np.concatenate([t.rotations[shot][v] for t, v in zip(tracks, visible, strict=True)]), T)
     soles = []
     for person_betas, track in zip(betas, tracks, strict=True):
         feet = find_soles(meshes, person_betas)
         joints = joint_positions(track.rotations[shot], track.root[shot], feet.joints_rest)
         soles.append(feet.posed(track.rotations[shot], joints).astype(np.float32))
-    visible = [track.visible[shot] for track in tracks]
     stances = find_stances(soles, visible, T[:, :3, 3], [slice(0, len(T))], up, how.fps)
     return person_scales(stances, len(tracks), up, T[:, :3, 0].mean(axis=0), is_given)
