@@ -57,7 +57,7 @@ PERSON_LIMITS: Mapping[str, Limit] = MappingProxyType(
             "m/s³",
             200,
             500,
-            "people who walk and turn have 60-75, published systems 150-250; the reference pipeline has 520",
+            "people who walk, turn and squat have 50-100; the reference pipeline has 520",
         ),
         "jumps": Limit("jumps", "", 0, 3, "a pelvis that accelerates by more than 10 g is an error"),
         "foot_slide": Limit(
