@@ -142,8 +142,8 @@ def _scores(clip: Path, spec: MotionClip, body: Path) -> list[Scores]:
     return [
         score(raw_motions(clip, truth, meshes), truth, None, counted),
         score(fitted_motions(BodyFits.load(clip / "found" / "fits.npz"), truth, meshes), truth, None, counted),
-        score(world_motions(clip / "found_free", truth, meshes), truth, floor, counted),
-        score(world_motions(clip / "found", truth, meshes), truth, floor, counted),
+        score(world_motions(clip / "found_free", truth, meshes, floor), truth, floor, counted),
+        score(world_motions(clip / "found", truth, meshes, floor), truth, floor, counted),
     ]
 
 
@@ -166,7 +166,7 @@ def _world_scores(clip: Path, body: Path) -> Scores:
     truth, meshes = MotionTruth.load(clip), BodyMeshes(load_body_model(body, subset=True))
     (floor,) = Ground.load(clip / "found" / "ground.json").floors
     with one_torch_thread():
-        return score(world_motions(clip / "found", truth, meshes), truth, floor)
+        return score(world_motions(clip / "found", truth, meshes, floor), truth, floor)
 
 
 def chosen(arguments: Arguments) -> list[str]:

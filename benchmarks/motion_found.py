@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from motion_clips.making import CHUNK_FRAMES, MotionTruth
 
-from nlf_pipeline.artefacts import Bodies, BodyFits, Cameras
+from nlf_pipeline.artefacts import Bodies, BodyFits, Cameras, Floor
 from nlf_pipeline.body_models import BodyMeshes
 from nlf_pipeline.geometry import invert_rigid, transform_points
 from nlf_pipeline.predictions import Predictions
@@ -52,28 +52,35 @@ def raw_motions(folder: Path, truth: MotionTruth, meshes: BodyMeshes) -> list[Mo
 
 def fitted_motions(fits: BodyFits, truth: MotionTruth, meshes: BodyMeshes) -> list[Motion]:
     """Everybody's fits, in the scene frame."""
-    return _body_motions(fits, truth, meshes, truth.T_world_scene, has_floor=False)
+    return _body_motions(fits, truth, meshes, truth.T_world_scene, None)
 
 
-def world_motions(folder: Path, truth: MotionTruth, meshes: BodyMeshes) -> list[Motion]:
-    """Everybody's bodies in `folder`, in a world of their own, which the first camera ties to the true one."""
+def world_motions(folder: Path, truth: MotionTruth, meshes: BodyMeshes, floor: Floor) -> list[Motion]:
+    """Everybody's bodies in `folder`, in a world of their own, which the first camera ties to the true one.
+
+    Args:
+        folder: of bodies.npz and world_cameras.npz.
+        truth: of the clip.
+        meshes: on the vertices that predictions carry.
+        floor: the one that was found.
+    """
     bodies, cameras = Bodies.load(folder / "bodies.npz"), Cameras.load(folder / "world_cameras.npz")
     T = truth.cameras.T_world_cam[0] @ invert_rigid(cameras.T_world_cam[0])
-    return _body_motions(bodies, truth, meshes, T, has_floor=True)
+    return _body_motions(bodies, truth, meshes, T, floor)
 
 
 def _body_motions(
-    found: BodyFits | Bodies, truth: MotionTruth, meshes: BodyMeshes, T_true_found: np.ndarray, has_floor: bool
+    found: BodyFits | Bodies, truth: MotionTruth, meshes: BodyMeshes, T_true_found: np.ndarray, floor: Floor | None
 ) -> list[Motion]:
-    motions = []
+    motions, T_scene_true = [], invert_rigid(truth.T_world_scene)
     for k in range(len(found.person_ids)):
         joints = transform_points(T_true_found, found.joints[k].astype(np.float64))
         error, depth, own_depth = np.full((3, len(joints)), np.nan)
         for start in range(0, len(joints), CHUNK_FRAMES):
             part = slice(start, start + CHUNK_FRAMES)
             vertices, _ = meshes.forward(found.pose_rotvecs[k, part], found.betas[k], found.trans[k, part])
-            own_depth[part] = _depth(vertices) if has_floor else np.nan
             vertices = transform_points(T_true_found, vertices.astype(np.float64))
+            own_depth[part] = _depth_under(floor, transform_points(T_scene_true, vertices)) if floor else np.nan
             depth[part] = _depth(vertices)
             error[part] = _vertex_error(vertices, joints[part, 0], truth, meshes, k, part)
         motions.append(_motion(joints, found.visible[k], error, depth, own_depth))
@@ -89,6 +96,13 @@ def _motion(
 def _depth(vertices: np.ndarray) -> np.ndarray:
     """(frames,) how far the lowest of (frames, vertices, 3) is under y = 0."""
     return np.maximum(0, -vertices[..., 1].min(axis=1))
+
+
+def _depth_under(floor: Floor, vertices_scene: np.ndarray) -> np.ndarray:
+    """(frames,) how far the lowest of (frames, vertices, 3) is under a plane; NaN where no plane is the floor."""
+    if floor.kind == "uneven":
+        return np.full(len(vertices_scene), np.nan)
+    return np.maximum(0, floor.offset_m - (vertices_scene @ np.array(floor.normal)).min(axis=1))
 
 
 def _vertex_error(
