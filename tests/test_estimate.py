@@ -1,6 +1,8 @@
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import framepump
 import numpy as np
 import pytest
 from posed_landmarks import pose, walk
@@ -11,13 +13,17 @@ from nlf_pipeline.artefacts import Intrinsics, VideoFacts
 from nlf_pipeline.body_models import SUBSET_SIZE
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.estimate import estimate
-from nlf_pipeline.estimators import landmark_reuse
+from nlf_pipeline.estimators import blazepose, landmark_reuse, windowed_solve
 from nlf_pipeline.estimators.landmark_body import LandmarkBody
 from nlf_pipeline.estimators.landmark_tracks import PersonLandmarks
+from nlf_pipeline.estimators.track_solve import SolveSettings
 from nlf_pipeline.geometry import project
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.metrics import mpjpe, pa_mpjpe
 from nlf_pipeline.predictions import Predictions
+from nlf_pipeline.repair.edit_file import parse_edits
+from nlf_pipeline.repair.track_edits import apply_edits
+from nlf_pipeline.video import writing_video
 
 SIZE_PX = (640, 480)
 LENS = Intrinsics(SIZE_PX, (600.0, 600.0), (319.5, 239.5), [], "user")
@@ -122,6 +128,123 @@ def test_hidden_feet_make_uncertain_feet(run, body):
     assert growth[[7, 8, 10, 11]].min() > 2
     assert growth[[0, 15, 20]].max() < 1.05
     assert frames[5].vertex_uncertainties.max() > 1.5 * frames[0].vertex_uncertainties[0].min()
+
+
+@pytest.fixture
+def repaired(tmp_path, body_dir, body, monkeypatch):
+    """Estimate after edits of three walkers' tracks; says for whom landmarks were sought and whose bodies were solved.
+
+    The stand-in landmarks depend on the frame and on the detected person alone.
+    """
+    n = 14
+    walkers = [seen_walker(body, n, x, turn)[0] for x, turn in ((-0.8, 0.3), (0.0, -0.4), (0.9, 0.1))]
+    masks = tuple(
+        tuple(RLEMask.from_bbox(np.array([200 * k, t, 50, 90]), imsize=SIZE_PX) for t in range(n)) for k in range(3)
+    )
+    inputs = write_inputs(tmp_path, n, masks)
+    detected = MaskTracks.load(inputs["masks"])
+    detected.save(tmp_path / "detected_masks.json")
+    sought, solved = [], []
+
+    def find(frames, facts, tracks, rows):
+        sought.extend(tracks.person_ids[row] for row in rows)
+        return [walkers[row] for row in rows]
+
+    def solve(tracks, *arguments):
+        solved.append(len(tracks))
+        return windowed_solve.solve_windows(tracks, *arguments, SolveSettings(iterations=4))
+
+    monkeypatch.setattr(landmark_reuse, "find_landmarks", find)
+    monkeypatch.setattr(blazepose, "solve_windows", solve)
+
+    def run_after(edits, cache: Path | None = tmp_path / "cache", **changed) -> tuple[list, list[int], int]:
+        sought.clear()
+        solved.clear()
+        apply_edits(detected, parse_edits(edits, "tracks.yaml").edits).save(inputs["masks"])
+        given = inputs | {"detected_masks": tmp_path / "detected_masks.json", "cache": cache} | changed
+        estimate(**given, body=body_dir)
+        return list(Predictions.open(inputs["out"])), list(sought), len(solved)
+
+    return run_after
+
+
+EDITS = {
+    "edits: [{swap: [10, 11], from: frame 9}]": 2,
+    "edits: [{drop: 11}]": 0,
+    "edits: [{split: 10, at: frame 12}]": 2,
+    "edits: [{swap: [10, 12], from: frame 5, to: frame 6}, {drop: 11}]": 2,
+    "people: {10: Anna}": 0,
+}
+
+
+def same(first: list, second: list) -> bool:
+    return len(first) == len(second) and all(
+        np.array_equal(getattr(a, name), getattr(b, name))
+        for a, b in zip(first, second, strict=True)
+        for name in ("vertices", "joints", "vertex_uncertainties", "joint_uncertainties", "valid")
+    )
+
+
+@pytest.mark.parametrize("edits", EDITS)
+def test_after_an_edit_only_touched_people_are_computed_and_the_result_is_that_of_a_cold_run(repaired, edits):
+    before, sought, solved = repaired("")
+    assert sorted(sought) == [10, 11, 12] and solved == 3
+    after, sought, solved = repaired(edits)
+    assert sought == [] and solved == EDITS[edits]
+    cold, _, _ = repaired(edits, cache=None)
+    assert same(after, cold)
+    undone, sought, solved = repaired("")
+    assert same(undone, before) and sought == [] and solved == 0
+
+
+def test_untouched_people_keep_their_exact_bodies(repaired):
+    before, after = (repaired(edits)[0] for edits in ("", "edits: [{swap: [10, 11], from: frame 9}, {drop: 10}]"))
+    for old, new in zip(before, after, strict=True):
+        np.testing.assert_array_equal(new.vertices[1], old.vertices[2])  # person 12
+
+
+def test_repeated_edits_keep_the_cache_small(repaired, tmp_path):
+    def size() -> int:
+        return sum(path.stat().st_size for path in (tmp_path / "cache").iterdir())
+
+    repaired("")
+    first = size()
+    for frame in range(2, 8):
+        repaired(f"edits: [{{swap: [10, 11], from: frame {frame}}}]")
+    assert size() <= 2.1 * first
+
+
+def test_what_results_depend_on_computes_them_anew(repaired, tmp_path, monkeypatch):
+    repaired("")
+    replace(LENS, focal_px=(500.0, 500.0)).save(tmp_path / "other_lens.json")
+    assert repaired("", intrinsics=tmp_path / "other_lens.json")[1:] == ([], 3)
+    with writing_video(tmp_path / "other.mp4", FPS) as sink:
+        for _ in range(14):
+            sink.append_data(np.full((SIZE_PX[1], SIZE_PX[0], 3), 90, np.uint8))
+    assert sorted(repaired("", video=tmp_path / "other.mp4")[1]) == [10, 11, 12]
+    for module in (landmark_reuse, blazepose):
+        monkeypatch.setattr(module, "code_version", lambda name: f"{name}, edited")
+    _, sought, solved = repaired("")
+    assert sorted(sought) == [10, 11, 12] and solved == 3
+
+
+def test_clip_is_not_decoded_where_all_is_known(repaired, monkeypatch):
+    repaired("")
+
+    def never(*arguments):
+        raise AssertionError("the clip was read")
+
+    monkeypatch.setattr(framepump.VideoFrames, "__iter__", never)
+    monkeypatch.setattr(framepump.VideoFrames, "__getitem__", never)
+    assert repaired("edits: [{swap: [10, 11], from: frame 9}]")[1:] == ([], 2)
+
+
+def test_masks_that_were_never_detected_are_refused(tmp_path, body_dir):
+    one, other = (RLEMask.from_bbox(np.array([x, 0, 50, 50]), imsize=SIZE_PX) for x in (0, 90))
+    inputs = write_inputs(tmp_path, 2, ((one, one),))
+    MaskTracks(SIZE_PX, FPS, 2, (1,), ((one, other),)).save(tmp_path / "detected.json")
+    with pytest.raises(UserError, match=r"masks\.json has masks that"):
+        estimate(**inputs, body=body_dir, detected_masks=tmp_path / "detected.json")
 
 
 def test_nobody_gives_empty_frames(tmp_path, body_dir):

@@ -136,7 +136,8 @@ def _shown(moment: Moment | None) -> object:
 
 
 def _checked(text: str, expected: TrackEdits, name: str, lines: str) -> str:
-    """The text, if it says what it should."""
+    """The text, if it says what it should; `lines` are what was added."""
+    parse_edits(lines, "the new lines")
     try:
         found: Mapping[str, object] | None = vars(parse_edits(text, name))
     except UserError:

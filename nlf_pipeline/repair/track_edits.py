@@ -27,7 +27,7 @@ class Moment:
         return int(self.value) if self.is_frame else round(self.value * fps)
 
     def __str__(self) -> str:
-        return f"frame {self.value:g}" if self.is_frame else f"{self.value:g}"
+        return f"frame {self.value:.0f}" if self.is_frame else f"{self.value:.12g}"
 
 
 @dataclass(frozen=True)
@@ -164,9 +164,13 @@ def _merge(people: dict[int, Track], edit: Merge, tracks: MaskTracks) -> None:
     both = [t for t in range(len(into)) if into[t] is not None and other[t] is not None]
     if both:
         first, last = both[0], both[-1]
-        told = f"both are seen in {len(both)} frames, first in frame {first} ({first / tracks.fps:.2f} s), last in frame {last}"
-        cure = f"take one out there, before this line:\n  - drop: {edit.other}\n    from: frame {first}\n    to: frame {last + 1}"
-        raise _problem(edit, f"{told}; expected people who are never seen together. If one is wrong there, {cure}")
+        when = f"first in frame {first} ({first / tracks.fps:.2f} s), last in frame {last}"
+        cure = f"  - drop: {edit.other}\n    from: frame {first}\n    to: frame {last + 1}"
+        raise _problem(
+            edit,
+            f"both are seen in {len(both)} frames, {when}; expected people never seen together. If one is wrong there, "
+            f"take him out before this line:\n{cure}",
+        )
     people[edit.into] = [mine if mine is not None else theirs for mine, theirs in zip(into, other, strict=True)]
     del people[edit.other]
 
