@@ -223,8 +223,8 @@ def test_people_who_cross_are_kept_apart(crossing, tmp_path):
 
 def test_identities_end_at_a_cut_and_nothing_before_it_changes(crossing):
     frames, _ = crossing
-    alone = follow_everybody(frames[:8], VideoFacts("clip", 1280, 720, 25.0, 8))
-    found = follow_everybody([*frames[:8], *frames[:8]], VideoFacts("clip", 1280, 720, 25.0, 16, cuts=[8]))
+    alone, _ = follow_everybody(frames[:8], VideoFacts("clip", 1280, 720, 25.0, 8))
+    found, _ = follow_everybody([*frames[:8], *frames[:8]], VideoFacts("clip", 1280, 720, 25.0, 16, cuts=[8]))
     assert len(alone.masks) == 3
     nothing = (None,) * 8
     assert found.masks == (*(track + nothing for track in alone.masks), *(nothing + track for track in alone.masks))

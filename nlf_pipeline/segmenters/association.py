@@ -1,9 +1,8 @@
-"""Keeping people apart over time: motion, likeness of poses, matching and linking. Numbers in, numbers out.
+"""Keeping people apart from frame to frame: motion, likeness of poses, matching. Numbers in, numbers out.
 
 Motion is a constant-velocity Kalman filter on the body circle's centre and the logarithm of its
 radius, which stands for depth (Kalman 1960). Likeness of poses is COCO's object keypoint
-similarity. Tracklets are linked into identities by one minimum-cost assignment per shot, as in
-Huang et al., Robust object tracking by hierarchical association of detection responses, 2008.
+similarity.
 """
 
 from collections.abc import Sequence
@@ -82,6 +81,23 @@ def update_motion(motion: Motion, centre_px: np.ndarray, radius_px: float, visib
     return Motion(mean, motion.covariance - gain[:, :, None] * motion.covariance[:, None, 0, :])
 
 
+def fuse_motions(a: Motion, b: Motion) -> Motion:
+    """One estimate out of two independent ones of the same moment, such as a prediction from before and one from after.
+
+    Each axis is weighed by how sure either is (the information form of the Kalman filter).
+    """
+    information = np.linalg.inv(a.covariance), np.linalg.inv(b.covariance)
+    covariance = np.linalg.inv(information[0] + information[1])
+    weighted = sum(np.einsum("aij,aj->ai", i, motion.mean) for i, motion in zip(information, (a, b), strict=True))
+    return Motion(np.einsum("aij,aj->ai", covariance, weighted), covariance)
+
+
+def motion_distance(a: Motion, b: Motion) -> float:
+    """How far apart two independent estimates of a circle are, in standard deviations, along the worst axis."""
+    variance = a.covariance[:, 0, 0] + b.covariance[:, 0, 0]
+    return float(np.max(np.abs(a.mean[:, 0] - b.mean[:, 0]) / np.sqrt(variance)))
+
+
 def landmark_similarity(a_px: np.ndarray, b_px: np.ndarray, radius_px: float) -> float:
     """Object keypoint similarity of two poses (COCO), in [0, 1].
 
@@ -120,77 +136,6 @@ def match(costs: np.ndarray, limit: float) -> list[tuple[int, int]]:
     gains = np.where(np.isfinite(costs) & (costs <= limit), costs - limit, 0.0)
     rows, columns = linear_sum_assignment(gains)
     return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if gains[i, j] < 0]
-
-
-@dataclass(frozen=True)
-class TrackletEnds:
-    """What is needed to link a stretch of one person's frames to the next stretch."""
-
-    first_frame: int
-    last_frame: int
-    first: Motion
-    """At the first frame, estimated from the frames after it."""
-    last: Motion
-    """At the last frame, estimated from the frames before it."""
-
-
-@dataclass(frozen=True)
-class LinkCosts:
-    """How dear a link between two tracklets is; 1 is the price of leaving an end open."""
-
-    appearance: float = 2.2
-    """Per unit of appearance distance."""
-    motion: float = 0.1
-    """Per standard deviation of the jump, up to `motion_cap`."""
-    motion_cap: float = 0.5
-    gap: float = 0.02
-    """Per second."""
-    longest_gap_s: float = 10.0
-
-
-def link_cost(before: TrackletEnds, after: TrackletEnds, appearance: float, fps: float, costs: LinkCosts) -> float:
-    """Cost of `after` being the same person as `before`, who was last seen earlier.
-
-    Args:
-        before: the earlier tracklet.
-        after: the later one.
-        appearance: distance of their appearances, in [0, 1].
-        fps: frames per second.
-        costs: the prices.
-    """
-    seconds = (after.first_frame - before.last_frame) / fps
-    jumps = [
-        _jump(predict_motion(before.last, seconds), after.first),
-        _jump(predict_motion(after.first, -seconds), before.last),
-    ]
-    return costs.appearance * appearance + min(costs.motion * min(jumps), costs.motion_cap) + costs.gap * seconds
-
-
-def _jump(predicted: Motion, observed: Motion) -> float:
-    """Distance between two circles, in standard deviations of the prediction (root mean square over axes)."""
-    variance = np.abs(predicted.covariance[:, 0, 0]) + observed.covariance[:, 0, 0]
-    return float(np.sqrt(np.mean((predicted.mean[:, 0] - observed.mean[:, 0]) ** 2 / variance)))
-
-
-def link_tracklets(costs: np.ndarray) -> list[list[int]]:
-    """Chains of tracklets that are one person each.
-
-    Args:
-        costs: (tracklets, tracklets) cost of column following row; infinite where impossible. An open
-            end costs 1. Columns follow rows in time, so chains have no loops.
-
-    Returns:
-        Indices in time order, one list per person; every tracklet is in exactly one.
-    """
-    following = dict(match(costs, limit=1.0))
-    starts = sorted(set(range(len(costs))) - set(following.values()))
-    chains = []
-    for start in starts:
-        chain = [start]
-        while chain[-1] in following:
-            chain.append(following[chain[-1]])
-        chains.append(chain)
-    return chains
 
 
 def inconsistent_frames(appearance_distances: Sequence[float], limit: float) -> list[int]:

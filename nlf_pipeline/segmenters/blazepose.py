@@ -9,13 +9,14 @@ import framepump
 import numpy as np
 from rlemasklib import RLEMask
 
-from nlf_pipeline.artefacts import VideoFacts
+from nlf_pipeline.artefacts import IdentityDoubt, VideoFacts
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.progress import progress
 from nlf_pipeline.segmenters import PeopleChoice, SegmentedPeople
+from nlf_pipeline.segmenters.identities import Doubt, identify
 from nlf_pipeline.segmenters.people_choice import choose_people
 from nlf_pipeline.segmenters.tracker import PeopleTracker
-from nlf_pipeline.segmenters.tracklets import Tracklet, identities, reliability
+from nlf_pipeline.segmenters.tracklets import Tracklet, reliability
 from nlf_pipeline.segmenters.workers import Workers, prefetched
 
 _MOST_WORKERS = 4  # more than there are people at a time would idle
@@ -30,18 +31,22 @@ class BlazePoseSegmenter:
 
     def segment(self, frames: framepump.VideoFrames, facts: VideoFacts, choice: PeopleChoice) -> SegmentedPeople:
         """Masks of the chosen people in every frame in which they are seen; identities do not cross `facts.cuts`."""
-        everybody = follow_everybody(frames, facts)
-        return choose_people(everybody, choice, facts.shots())
+        everybody, doubts = follow_everybody(frames, facts)
+        return choose_people(everybody, choice, facts.shots(), doubts)
 
 
-def follow_everybody(frames: Iterable[np.ndarray], facts: VideoFacts) -> MaskTracks:
-    """Masks of everybody who is seen for long enough, in any order.
+def follow_everybody(frames: Iterable[np.ndarray], facts: VideoFacts) -> tuple[MaskTracks, list[IdentityDoubt]]:
+    """Everybody who is seen for long enough, in any order.
 
     Args:
         frames: (height, width, 3) uint8 RGB, facts.n_frames of them.
         facts: of the clip.
+
+    Returns:
+        Masks, and the moments at which people may have been mixed up.
     """
     people: list[Tracklet] = []
+    doubts: list[IdentityDoubt] = []
     n_patterns = 0
     scale = min(1.0, _WORKING_SIDE_PX / max(facts.size_px))
     working_size_px = (round(facts.width_px * scale), round(facts.height_px * scale))
@@ -52,14 +57,29 @@ def follow_everybody(frames: Iterable[np.ndarray], facts: VideoFacts) -> MaskTra
             tracker = PeopleTracker(workers, working_size_px, facts.fps, facts.size_px)
             for frame, image in zip(range(shot.start, shot.stop), images, strict=False):
                 tracker.step(frame, image)
-            found = identities(tracker.finish(), facts.fps)
+            found = identify(tracker.finish(), facts.fps, working_size_px)
             shortest = min(_SHORTEST_S * facts.fps, (shot.stop - shot.start) / 2)
-            real = [p for p in found if len(p) >= shortest and reliability(p, facts.fps) > _LEAST_RELIABILITY]
-            people += real
-            n_patterns += len(found) - len(real)
+            row_of: dict[int, int] = {}
+            for k, person in enumerate(found.people):
+                seen = sum(not sighting.is_guess for sighting in person)
+                if seen >= shortest and reliability(person, facts.fps) > _LEAST_RELIABILITY:
+                    row_of[k] = len(people)
+                    people.append(person)
+            doubts += _doubts_by_row(found.doubts, row_of)
+            n_patterns += len(found.people) - len(row_of)
     log.info("%d people were seen; %d patterns were taken for people at first", len(people), n_patterns)
     masks = [_masks_by_frame(person, facts.n_frames) for person in people]
-    return MaskTracks(facts.size_px, facts.fps, facts.n_frames, tuple(range(len(people))), tuple(masks))
+    tracks = MaskTracks(facts.size_px, facts.fps, facts.n_frames, tuple(range(len(people))), tuple(masks))
+    return tracks, doubts
+
+
+def _doubts_by_row(doubts: Iterable[Doubt], row_of: dict[int, int]) -> list[IdentityDoubt]:
+    """Doubts about people of a shot who have a row; who might be a pattern's, nobody needs to know."""
+    return [
+        IdentityDoubt(doubt.start, doubt.stop, [row_of[k] for k in doubt.people], doubt.reason, doubt.margin)
+        for doubt in doubts
+        if all(k in row_of for k in doubt.people)
+    ]
 
 
 def _masks_by_frame(person: Tracklet, n_frames: int) -> tuple[RLEMask | None, ...]:

@@ -1,5 +1,6 @@
 """Whom to follow, out of everybody who was seen."""
 
+import dataclasses
 import itertools
 import logging
 from collections.abc import Iterable, Sequence
@@ -7,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from rlemasklib import RLEMask
 
+from nlf_pipeline.artefacts import IdentityDoubt, IdentityDoubts
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.segmenters import PeopleChoice, SegmentedPeople
@@ -29,7 +31,9 @@ def prominence(tracks: MaskTracks) -> np.ndarray:
     return scores
 
 
-def choose_people(everybody: MaskTracks, choice: PeopleChoice, shots: Sequence[slice]) -> SegmentedPeople:
+def choose_people(
+    everybody: MaskTracks, choice: PeopleChoice, shots: Sequence[slice], doubts: Sequence[IdentityDoubt] = ()
+) -> SegmentedPeople:
     """Split people into those to follow and bystanders, each with the most prominent first, and number them.
 
     Nobody is known again after a cut, so `choice.max_persons` holds for each shot.
@@ -38,6 +42,7 @@ def choose_people(everybody: MaskTracks, choice: PeopleChoice, shots: Sequence[s
         everybody: all who were seen.
         choice: whom to follow.
         shots: frame ranges between cuts.
+        doubts: about `everybody`, by row.
 
     Raises:
         UserError: if a select_point lies outside the picture or on nobody.
@@ -62,8 +67,20 @@ def choose_people(everybody: MaskTracks, choice: PeopleChoice, shots: Sequence[s
         )
     n = len(followed)
     return SegmentedPeople(
-        _select(everybody, followed, range(1, n + 1)), _select(everybody, others, range(n + 1, n + len(others) + 1))
+        _select(everybody, followed, range(1, n + 1)),
+        _select(everybody, others, range(n + 1, n + len(others) + 1)),
+        _doubts_about(followed, doubts),
     )
+
+
+def _doubts_about(rows: Sequence[int], doubts: Sequence[IdentityDoubt]) -> IdentityDoubts:
+    """Doubts about people in these rows, under the ids that they get: 1, 2, ..."""
+    id_of = {row: k + 1 for k, row in enumerate(rows)}
+    kept = [
+        dataclasses.replace(doubt, person_ids=[id_of[row] for row in doubt.person_ids if row in id_of])
+        for doubt in sorted(doubts, key=lambda doubt: doubt.start)
+    ]
+    return IdentityDoubts([doubt for doubt in kept if doubt.person_ids])
 
 
 def _select(tracks: MaskTracks, rows: Sequence[int], person_ids: Iterable[int]) -> MaskTracks:

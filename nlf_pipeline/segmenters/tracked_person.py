@@ -7,11 +7,19 @@ import numpy as np
 
 from nlf_pipeline.blazepose import BodyCircle
 from nlf_pipeline.segmenters.appearance import Looks, blend
-from nlf_pipeline.segmenters.association import Motion, predict_motion, start_motion, update_motion
+from nlf_pipeline.segmenters.association import (
+    Motion,
+    fuse_motions,
+    motion_distance,
+    predict_motion,
+    start_motion,
+    update_motion,
+)
 from nlf_pipeline.segmenters.following import JUMP_RADII, JUMP_STDS, USUAL_AREA_RADII2, Expectation, Seen
 from nlf_pipeline.segmenters.observation import Pose
 from nlf_pipeline.segmenters.tracklets import Sighting
 
+_CONSISTENT_STDS = 3.0  # of somebody who is followed back to where he came from
 _CLEAR = 0.7  # visible part of a body above which its looks and size are learned from
 _LEARNING = 0.05  # weight of a new frame in what is learned
 _FEET_LEARNING = 0.1  # slow enough for steps to cancel
@@ -31,6 +39,8 @@ class TrackedPerson:
     """How far his lowest point is usually below his hips, in radii."""
     sightings: list[Sighting] = field(default_factory=list)
     """Of the present tracklet."""
+    origin: tuple[Motion, int] | None = None
+    """How he moved in the last frame before he was lost, and that frame: where following him back leads to."""
     before: list[Sighting] = field(default_factory=list)
     """Of the tracklet before that; its guesses give way to what is found in hindsight."""
 
@@ -46,6 +56,10 @@ class TrackedPerson:
     def expect(self, frame: int, fps: float) -> Expectation:
         """What to expect in `frame`, later or earlier than the last."""
         motion = predict_motion(self.motion, (frame - self.frame) / fps)
+        if self.origin is not None:
+            start, start_frame = self.origin
+            onwards = predict_motion(start, (frame - start_frame) / fps)
+            motion = fuse_motions(motion, onwards) if motion_distance(motion, onwards) < _CONSISTENT_STDS else motion
         up = (self.pose.circle.rim_px - self.pose.circle.centre_px) / max(self.pose.circle.radius_px, 1e-6)
         circle = BodyCircle(motion.centre_px, motion.centre_px + up * motion.radius_px)
         missing = abs(frame - self.frame) > 1

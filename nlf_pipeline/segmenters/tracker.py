@@ -3,50 +3,31 @@
 import dataclasses
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from nlf_pipeline.blazepose import BodyCircle
 from nlf_pipeline.segmenters.appearance import parts_distance
 from nlf_pipeline.segmenters.association import match, overlap_groups
-from nlf_pipeline.segmenters.following import (
-    MIN_VISIBLE_PART,
-    Seen,
-    follow_group,
-    is_duplicate,
-    is_expected,
-    look,
-)
-from nlf_pipeline.segmenters.observation import Cover, Observation, observe
+from nlf_pipeline.segmenters.following import MIN_VISIBLE_PART, Seen, follow_group
+from nlf_pipeline.segmenters.looking_back import Found, RecentFrame, glimpse_again, look_again, replace_found
+from nlf_pipeline.segmenters.observation import Cover, Observation
 from nlf_pipeline.segmenters.people_search import PeopleSearch
 from nlf_pipeline.segmenters.sharing import Body, glimpse
 from nlf_pipeline.segmenters.tracked_person import TrackedPerson
-from nlf_pipeline.segmenters.tracklets import Sighting, Tracklet, without_guesses
+from nlf_pipeline.segmenters.tracklets import Sighting, Tracklet, ends, without_guesses
 from nlf_pipeline.segmenters.workers import Models, Workers
 
 _SEARCH_S = 1 / 3  # between searches of the whole frame
 _SEARCH_MISSING_S = 0.1  # between searches about places where somebody should be
 _ANY_SIZE_EVERY = 3  # every so many searches look for people of any size
+_LOOK_BACK_S = 0.6  # for people found late
+_BLIND_S = 0.25  # of it without a pose
 _LOST_S = 1.0  # after this long unseen nobody is expected any more
 _SPLIT_S = 0.25  # who was unseen for longer is a new tracklet, to be linked with hindsight
 _MOST_PEOPLE = 20  # at a time; each costs a run of the model in every frame
 _RETURN_COST = 0.7  # looks distance and jump together
 _JUMP_COST = 0.1  # per standard deviation
-
-Found = tuple[TrackedPerson, Seen]
-
-
-@dataclass(frozen=True)
-class _RecentFrame:
-    """A frame kept for a while, so that people found late can be followed back to where they came from."""
-
-    frame: int
-    image: np.ndarray
-    people: list[Observation]
-    guesses: list[Found]
-    """People hidden behind those, and where the colours of each were seen."""
 
 
 class PeopleTracker:
@@ -65,7 +46,7 @@ class PeopleTracker:
         self._size_px, self._mask_size_px, self._fps = size_px, mask_size_px, fps
         self._search_every = max(1, round(_SEARCH_S * fps))
         self._search_missing_every = max(1, round(_SEARCH_MISSING_S * fps))
-        self._recent: deque[_RecentFrame] = deque(maxlen=self._search_every)
+        self._recent: deque[RecentFrame] = deque(maxlen=max(1, round(_LOOK_BACK_S * fps)))
         self._people: list[TrackedPerson] = []
         self._finished: list[list[Sighting]] = []
         self._steps = 0
@@ -76,25 +57,25 @@ class PeopleTracker:
         missing = [person for person in self._people if all(person is not other for other, _ in found)]
         newcomers = self._newcomers(frame, image, [seen.observation for _, seen in found], missing)
         returned = self._returned(frame, newcomers, missing)
-        started = []
         for seen, person in zip(newcomers, returned, strict=True):
             if person is None:
                 person = TrackedPerson.start(frame, seen)  # noqa: PLW2901
                 self._people.append(person)
             found.append((person, seen))
         found = _with_pixels_apart(found)
+        late = []
         for person, seen in found:
+            if person.frame < frame - 1 or not person.sightings:
+                late.append(person)
             if frame - person.frame > _SPLIT_S * self._fps or person.is_elsewhere(frame, self._fps, seen):
                 self._close(person)
                 person.restart(frame, seen)
-            if not person.sightings:
-                started.append(person)
         self._record(frame, found, missing)
         people = [seen.observation for _, seen in found]
         guesses = self._glimpse(frame, image, people)
-        for person in started:
-            self._trace_back(person)
-        self._recent.append(_RecentFrame(frame, image, people, guesses))
+        for person in late:
+            self._look_back(person, frame)
+        self._recent.append(RecentFrame(frame, image, found, guesses))
         self._drop_lost(frame)
         self._steps += 1
 
@@ -185,28 +166,45 @@ class PeopleTracker:
             likeness=likeness,
         )
 
-    def _trace_back(self, person: TrackedPerson) -> None:
-        """Follow somebody back through the frames before he was found, and put those sightings first."""
-        if not person.sightings:
+    def _look_back(self, person: TrackedPerson, frame: int) -> None:
+        """Follow somebody back through the frames before he was found, to where he was seen last."""
+        if not person.sightings or person.sightings[-1].frame != frame:
             return
-        past = dataclasses.replace(person, sightings=[])
+        earlier, now = person.sightings[:-1], person.sightings[-1]
+        seen_before = [s for s in [*person.before, *earlier] if not s.is_guess]
+        last_seen = seen_before[-1].frame if seen_before else -1
+        origin = (ends(seen_before, self._fps).last, last_seen) if seen_before else None
+        past = dataclasses.replace(person, sightings=[], origin=origin)
+        blind_frames = 0
         for recent in reversed(self._recent):
-            expected = past.expect(recent.frame, self._fps)
-            # His own guesses came from where he was expected before: they must neither hide nor stand for him.
-            others = [*recent.people, *(seen.observation for other, seen in recent.guesses if other is not person)]
-            covers: list[Cover] = [(other.window, other.mask) for other in others]
-            observation = self._workers.run(partial(_observe, recent.image, covers), expected.pose.circle)
-            seen = observation and look(recent.image, observation, covers, past.area_radii2)
-            if not seen or not is_expected(expected, seen, rivals=()):
+            if recent.frame <= last_seen or blind_frames >= _BLIND_S * self._fps:
                 break
-            if any(is_duplicate(seen.observation, other) for other in others):
-                break
-            seen = dataclasses.replace(seen, observation=seen.observation.without(covers))
-            sighting = self._sighting(recent.frame, seen, past.area_radii2, seen.observation.likeness())
-            past.meet(recent.frame, self._fps, seen, sighting, alone=False)
-            recent.people.append(seen.observation)
-        person.sightings[:0] = past.sightings[::-1]
-        person.before[:] = without_guesses(person.before, person.sightings[0].frame)
+            anew = self._workers.run(partial(_look_again, past, person, self._fps), recent)
+            is_guess = anew is None
+            blind_frames = blind_frames + 1 if is_guess else 0
+            anew = anew or glimpse_again(recent, past, person, self._fps)
+            if not anew:
+                continue
+            (_, seen), *neighbours = anew
+            likeness = None if is_guess else seen.observation.likeness()
+            sighting = self._sighting(recent.frame, seen, past.area_radii2, likeness)
+            if is_guess:
+                past.sightings.append(sighting)
+            else:
+                past.meet(recent.frame, self._fps, seen, sighting, alone=False)
+            for neighbour, changed in neighbours:
+                self._see_anew(neighbour, recent.frame, changed)
+            replace_found(recent, anew, is_guess)
+        if past.sightings:
+            person.sightings[:] = [*without_guesses(earlier, past.sightings[-1].frame), *past.sightings[::-1], now]
+            person.before[:] = without_guesses(person.before, past.sightings[-1].frame)
+
+    def _see_anew(self, person: TrackedPerson, frame: int, seen: Seen) -> None:
+        """Put another sighting in the place of that of an earlier `frame`."""
+        for sightings in (person.sightings, person.before):
+            for i in reversed(range(len(sightings))):
+                if sightings[i].frame == frame and not sightings[i].is_guess:
+                    sightings[i] = self._sighting(frame, seen, person.area_radii2, seen.observation.likeness())
 
     def _close(self, person: TrackedPerson) -> None:
         """End the tracklet; the person may go on with a new one."""
@@ -238,5 +236,7 @@ def _with_pixels_apart(found: Sequence[Found]) -> list[Found]:
     return apart
 
 
-def _observe(image: np.ndarray, covers: Sequence[Cover], models: Models, circle: BodyCircle) -> Observation | None:
-    return observe(models.landmarker, image, circle, covers)
+def _look_again(
+    past: TrackedPerson, himself: TrackedPerson, fps: float, models: Models, recent: RecentFrame
+) -> list[Found] | None:
+    return look_again(models.landmarker, recent, past, himself, fps)

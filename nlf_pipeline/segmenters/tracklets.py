@@ -1,4 +1,4 @@
-"""Stretches of frames in which one person was followed without doubt, and joining them into identities."""
+"""Stretches of frames in which one person was followed without doubt: their looks, their ends, where to cut them."""
 
 import itertools
 from collections.abc import Sequence
@@ -9,24 +9,22 @@ from rlemasklib import RLEMask
 
 from nlf_pipeline.segmenters.appearance import average_parts, parts_distance
 from nlf_pipeline.segmenters.association import (
-    LinkCosts,
     Motion,
-    TrackletEnds,
     inconsistent_frames,
-    link_cost,
-    link_tracklets,
     predict_motion,
     start_motion,
     update_motion,
 )
+from nlf_pipeline.segmenters.linking import TrackletEnds
 
 _END_S = 0.5  # how much of a tracklet tells the speed at its end
 _CHANGE_WINDOW_S = 0.5
 _CHANGE_LIMIT = 0.22  # appearance distance between before and after; a cut too many is mended by linking
 _ACCELERATION = 3.0  # radii / s^2, usual for people
 _JITTER_COST = 5.0  # per radius
+_AWAY_S = 0.5  # patterns flicker; who is unseen for longer is hidden or has left
 _WHOLE = 0.5  # visible part of a body that people show some of the time; leftovers of others never do
-_CLEAR = 0.6  # visible part of a body above which its colours are trusted
+CLEAR = 0.6  # visible part of a body above which its colours are trusted
 
 
 @dataclass(frozen=True)
@@ -57,26 +55,25 @@ Tracklet = tuple[Sighting, ...]
 
 def typical_appearance(sightings: Sequence[Sighting]) -> np.ndarray:
     """(parts, 3, bins) mean appearance over the sightings in which most of the body is visible; zeros without any."""
-    clear = [s.appearance for s in sightings if s.visible_part >= _CLEAR]
+    clear = [s.appearance for s in sightings if s.visible_part >= CLEAR]
     if not clear:
         return np.zeros_like(sightings[0].appearance, dtype=np.float32)
     return average_parts(np.stack(clear).astype(np.float32))
 
 
-def split_at_changes(tracklet: Tracklet, fps: float) -> list[Tracklet]:
-    """Cut a tracklet where the person before looks unlike the person after: there it jumped to somebody else.
+def changes(tracklet: Tracklet, fps: float) -> list[int]:
+    """Positions at which the person before looks unlike the person after: there it jumped to somebody else.
 
     Only sightings of most of a body are compared, so a jump behind somebody else's back is found as well.
     """
     count = max(3, round(_CHANGE_WINDOW_S * fps))
-    clear = [i for i, sighting in enumerate(tracklet) if sighting.visible_part >= _CLEAR]
+    clear = [i for i, sighting in enumerate(tracklet) if sighting.visible_part >= CLEAR]
     distances = [0.0] * len(clear)
     for k in range(3, len(clear) - 2):
         before = typical_appearance([tracklet[i] for i in clear[max(0, k - count) : k]])
         after = typical_appearance([tracklet[i] for i in clear[k : k + count]])
         distances[k] = parts_distance(before, after)
-    bounds = [0, *(clear[k] for k in inconsistent_frames(distances, _CHANGE_LIMIT)), len(tracklet)]
-    return [tracklet[a:b] for a, b in itertools.pairwise(bounds)]
+    return [clear[k] for k in inconsistent_frames(distances, _CHANGE_LIMIT)]
 
 
 def _filtered(sightings: Sequence[Sighting], fps: float) -> Motion:
@@ -88,7 +85,7 @@ def _filtered(sightings: Sequence[Sighting], fps: float) -> Motion:
     return motion
 
 
-def ends(tracklet: Tracklet, fps: float) -> TrackletEnds:
+def ends(tracklet: Sequence[Sighting], fps: float) -> TrackletEnds:
     """Where and how fast a tracklet starts and ends, by the sightings that are not guesses."""
     count = max(2, round(_END_S * fps))
     seen = [sighting for sighting in tracklet if not sighting.is_guess] or tracklet
@@ -98,30 +95,6 @@ def ends(tracklet: Tracklet, fps: float) -> TrackletEnds:
         first=_filtered(seen[:count][::-1], fps),
         last=_filtered(seen[-count:], fps),
     )
-
-
-def identities(tracklets: Sequence[Tracklet], fps: float) -> list[Tracklet]:
-    """Join tracklets of one shot that are the same person; one per person."""
-    pieces = [piece for tracklet in tracklets for piece in split_at_changes(tracklet, fps)]
-    looks = [typical_appearance(piece) for piece in pieces]
-    tips = [ends(piece, fps) for piece in pieces]
-    prices = LinkCosts()
-    costs = np.full((len(pieces), len(pieces)), np.inf)
-    for i, before in enumerate(tips):
-        for j, after in enumerate(tips):
-            if 0 < after.first_frame - before.last_frame <= prices.longest_gap_s * fps:
-                costs[i, j] = link_cost(before, after, parts_distance(looks[i], looks[j]), fps, prices)
-    return [_joined([pieces[i] for i in chain]) for chain in link_tracklets(costs)]
-
-
-def _joined(pieces: Sequence[Tracklet]) -> Tracklet:
-    """One tracklet out of several whose sightings follow one another, but for guesses: these give way."""
-    joined: list[Sighting] = []
-    for piece in pieces:
-        first = next((sighting for sighting in piece if not sighting.is_guess), piece[0])
-        joined = without_guesses(joined, first.frame)
-        joined += [s for s in piece if not joined or s.frame > joined[-1].frame]
-    return tuple(joined)
 
 
 def without_guesses(sightings: Sequence[Sighting], frame: int) -> list[Sighting]:
@@ -142,7 +115,8 @@ def reliability(person: Tracklet, fps: float) -> float:
     if not len(seen):
         return 0.0
     likeness, visible_part = seen.T
-    coverage = len(seen) / (person[-1].frame - person[0].frame + 1)
+    steps = np.diff([s.frame for s in person if not s.is_guess])
+    coverage = len(seen) / (1 + steps[steps <= _AWAY_S * fps].sum() + np.count_nonzero(steps > _AWAY_S * fps))
     wholeness = min(1.0, float(np.percentile(visible_part, 75)) / _WHOLE)
     jumps = [
         float(np.linalg.norm(c.centre_px - 2 * b.centre_px + a.centre_px)) / b.radius_px
