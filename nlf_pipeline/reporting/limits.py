@@ -34,20 +34,25 @@ class Limit:
         if value is None or math.isnan(value):
             return "-"
         if self.unit == "share":
-            return f"{_rounded(100 * value)} %"
-        return f"{_rounded(value)} {self.unit}".strip()
+            return f"{rounded(100 * value)} %"
+        return f"{rounded(value)} {self.unit}".strip()
 
 
 _INF = math.inf
 
 
-def _rounded(value: float) -> str:
-    """Two digits, and all before the point."""
+def rounded(value: float) -> str:
+    """Two digits, and all before the point; 0 for what is next to nothing."""
+    if abs(value) < 0.005:
+        return "0"
     return f"{value:.2g}" if abs(value) < 9.95 else f"{value:.0f}"
 
 
 PERSON_LIMITS: Mapping[str, Limit] = MappingProxyType(
     {
+        "identity": Limit(
+            "identity doubts", "", 0, _INF, "a mix-up spoils everything after it, and only a look can tell"
+        ),
         "seen": Limit("time seen", "s", 0.5, 0, "nothing can be smoothed or known again in a few frames"),
         "filled": Limit("filled in", "share", 0.10, 0.40, "an interpolated frame is a guess, however smooth"),
         "missing": Limit("missing", "share", 0.05, 0.50, "in these frames there is no body to use"),
@@ -81,12 +86,9 @@ PERSON_LIMITS: Mapping[str, Limit] = MappingProxyType(
             "off the picture", "mm", 40, 100, "half a forearm's width still covers the limb; 100 mm is beside it"
         ),
         "overlap": Limit("inside another", "share", 0.01, 0.10, "two trunks cannot be in one place"),
-        "identity": Limit(
-            "identity doubts", "", 0, _INF, "a mix-up spoils everything after it, and only a look can tell"
-        ),
     }
 )
-"""By the key of the findings about people."""
+"""By the key of the findings about people, the gravest first."""
 
 CLIP_LIMITS: Mapping[str, Limit] = MappingProxyType(
     {

@@ -21,6 +21,7 @@ from nlf_pipeline.reporting.thumbnails import Thumbnail
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """Browsers load nothing from anywhere, whatever a name or a note may contain."""
 _MOST_PLANS = 12
+_MOST_THINGS = 12
 _STATE_WORDS = [
     ("measured", "measured"),
     ("repaired", "measured and put right"),
@@ -109,7 +110,10 @@ def _header(quality: QualityReport) -> Markup:
 def _to_do(quality: QualityReport) -> Markup:
     if not quality.to_do:
         return element("p", "Nothing: everything that can be measured without the truth is good.")
-    return element("ul", *(element("li", with_code(line)) for line in quality.to_do))
+    lines, left_out = quality.to_do[:_MOST_THINGS], len(quality.to_do) - _MOST_THINGS
+    if left_out > 0:
+        lines = [*lines, f"... and {left_out} more things, person by person below"]
+    return element("ul", *(element("li", with_code(line)) for line in lines))
 
 
 def _timelines(data: PageData, clock: Clock, colours: list[str]) -> Markup:

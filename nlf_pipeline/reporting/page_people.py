@@ -1,6 +1,6 @@
 """The people of the page: a table of all, and a card for each."""
 
-from nlf_pipeline.reporting.limits import PERSON_LIMITS
+from nlf_pipeline.reporting.limits import PERSON_LIMITS, rounded
 from nlf_pipeline.reporting.markup import Markup, element, join
 from nlf_pipeline.reporting.page_tables import badge, facts_line, findings_table, table, with_code
 from nlf_pipeline.reporting.people import reason_with_place
@@ -35,7 +35,7 @@ def _row(person: PersonQuality, colour: str) -> list[tuple[str, str]]:
     name = join([_swatch(colour), element("a", person.name, href=f"#person-{person.person_id}")])
 
     def number(key: str, value: float | None) -> tuple[str, str]:
-        return "-" if value is None else f"{value:.3g}", f"number {style[key]}".strip()
+        return "-" if value is None else rounded(value), f"number {style[key]}".strip()
 
     return [
         (name, "name"),

@@ -13,15 +13,18 @@ from nlf_pipeline.reporting.quality import VERDICTS, Finding, PersonQuality, wor
 _SHOW_TRACKS = "run `nlf-pipeline tracks show` to see who is who"
 _WORDS = {
     "seen": ("seen for {}", "too short to smooth; give the clip more time, or leave this person out"),
-    "filled": ("{} of the frames filled in", "camera_view.mp4 shows it; max_gap sets how long a gap is filled"),
+    "filled": ("{} of the frames filled in", "the camera view shows it; max_gap sets how long a gap is filled"),
     "missing": ("{} of the frames missing", f"hidden, out of the picture or lost; {_SHOW_TRACKS}"),
-    "repaired": ("{} of the frames put right", "camera_view.mp4 shows whether rightly"),
+    "repaired": ("{} of the frames put right", "the camera view shows whether rightly"),
     "jitter": ("jitter of {}", "raise smoothing, unless the motion is really that fast"),
-    "jumps": ("sudden jumps: {}", f"side_view.mp4 shows them; if it is another person, {_SHOW_TRACKS}"),
-    "foot_slide": ("planted feet slide at {}", "side_view.mp4 shows it; plant_feet must be true"),
+    "jumps": (
+        "the body jumps from frame to frame",
+        f"the side view shows them; if it is another person, {_SHOW_TRACKS}",
+    ),
+    "foot_slide": ("planted feet slide at {}", "the side view shows it; plant_feet must be true"),
     "skating": (
         "{} of the frames on feet that slide over the floor",
-        "side_view.mp4 shows it; legs are often hidden there",
+        "the side view shows it; legs are often hidden there",
     ),
     "penetration": (
         "{} under the floor on average",
@@ -31,12 +34,14 @@ _WORDS = {
     "limbs": ("limb lengths of the estimates vary by {}", "the estimates are rough: small, hidden or cut off?"),
     "reprojection": (
         "{} off the single estimates in the picture",
-        "camera_view.mp4 shows who is right; less smoothing follows the estimates more closely",
+        "the camera view shows who is right; less smoothing follows the estimates more closely",
     ),
     "overlap": ("{} of the frames inside another body", f"one person twice, or a wrong distance; {_SHOW_TRACKS}"),
-    "identity": ("moments at which people may have been mixed up: {}", _SHOW_TRACKS),
+    "identity": ("perhaps mixed up with somebody", _SHOW_TRACKS),
 }
 """Reason and advice by the key of the limit."""
+_NONE = {"jumps": "no sudden jumps", "identity": "nothing speaks for a mix-up"}
+"""Reasons where nothing was counted."""
 
 
 def person_quality(person: PersonMeasures, fps: float) -> PersonQuality:
@@ -132,6 +137,8 @@ def _finding(key: str, value: float | None, frames: np.ndarray, weight: np.ndarr
     limit = PERSON_LIMITS[key]
     verdict = limit.judge(value)
     reason, advice = _WORDS[key]
+    if not value:
+        reason = _NONE.get(key, reason)
     is_bad = verdict in ("check", "poor")
     return Finding(
         key=key,

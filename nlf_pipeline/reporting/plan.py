@@ -20,6 +20,7 @@ _WEDGE = 0.06
 """Length of the camera's symbol as a share of the drawing."""
 _NARROWEST = 0.6
 """Least ratio of width and height of the drawing, either way."""
+_LONGEST_LABEL = 12
 _LABEL_PX = 80.0
 """Names so near the right edge go to the left of their disc."""
 
@@ -128,8 +129,18 @@ def _person(path: PlanPath, view: _View) -> list[Markup]:
         element("path", d=_polyline(placed), stroke=path.colour, class_="walk"),
         element("circle", cx=x0, cy=y0, r=4.0, stroke=path.colour, class_="start"),
         element("circle", cx=x1, cy=y1, r=5.0, fill=path.colour),
-        element("text", path.label, x=x1 - 8 if flip else x1 + 8, y=y1 + 4, class_="name end" if flip else "name"),
+        element(
+            "text",
+            _shortened(path.label),
+            x=x1 - 8 if flip else x1 + 8,
+            y=y1 + 4,
+            class_="name end" if flip else "name",
+        ),
     ]
+
+
+def _shortened(label: str) -> str:
+    return label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 1]}…"
 
 
 def _polyline(points: np.ndarray) -> str:

@@ -88,7 +88,7 @@ def floor_quality(floor: Floor, shot: int, anybody: bool) -> FloorQuality:
     if is_seen:
         outliers, spread = 1 - floor.inlier_fraction, floor.spread_m * 1000
         show = {key: CLIP_LIMITS[key].show for key in ("floor_outliers", "floor_spread")}
-        look = "side_view.mp4 shows the feet; ground_threshold sets how far a foot may be from the floor"
+        look = "the side view shows the feet; ground_threshold sets how far a foot may be from the floor"
         judged += [
             _finding(
                 "floor_kind", float(floor.kind != "flat"), kinds[floor.kind], "feet are marked but not planted there"
@@ -141,7 +141,7 @@ def _confidence(confidence: np.ndarray, fps: float) -> Finding:
         "confidence",
         mean,
         f"the camera's confidence is {limit.show(mean)}",
-        "side_view.mp4 shows whether bodies stay in place; camera_file takes a camera of your own",
+        "the side view shows whether bodies stay in place; camera_file takes a camera of your own",
         spans_of(confidence < limit.poor, fps, 1 - confidence),
     )
 
