@@ -7,6 +7,7 @@ from posed_landmarks import R_CAM_BODY, perfect_track, pose, walk
 from scipy.spatial.transform import Rotation
 
 from nlf_pipeline.artefacts import Intrinsics
+from nlf_pipeline.body_models import joint_index
 from nlf_pipeline.estimators.landmark_body import LandmarkBody
 from nlf_pipeline.estimators.landmark_tracks import (
     LandmarkTrack,
@@ -105,6 +106,29 @@ def test_noisy_walk_comes_back_better_than_it_was_seen(body):
     assert absolute < 0.080
 
 
+def test_feet_are_right_even_if_their_landmarks_show_no_depth(body):
+    """What the landmark model says of the feet of people who walk away: hardly any depth, and of the wrong sign."""
+    R, root = walk(30, HZ, turn=np.pi), path(30)
+    track = perfect_track(body, R, root, HZ)
+    feet, ankles = [29, 30, 31, 32], [27, 28, 27, 28]
+    track.relative[:, feet, 2] = track.relative[:, ankles, 2] - 0.2 * (
+        track.relative[:, feet, 2] - track.relative[:, ankles, 2]
+    )
+    solved = solve_tracks([track], body, standing_prior())[0]
+    true, found = (pose(body, rotations)[0] for rotations in (R, solved.R))
+    for ankle, toe in ((7, 10), (8, 11)):
+        turns = rotation_between(true[:, toe] - true[:, ankle], found[:, toe] - found[:, ankle])
+        assert np.rad2deg(Rotation.from_matrix(turns).magnitude()).max() < 30
+
+
+def test_rotations_that_flip_between_instants_are_still_rotations():
+    R = np.stack([np.diag([1.0, 1.0, 1.0]), np.diag([-1.0, -1.0, 1.0])] * 5)
+    spread = spread_rotations(R, 37)
+    np.testing.assert_allclose(spread @ np.swapaxes(spread, -1, -2), np.tile(np.eye(3), (37, 1, 1)), atol=1e-9)
+    np.testing.assert_allclose(np.linalg.det(spread), 1.0)
+    np.testing.assert_allclose(spread[::4], R, atol=1e-9)
+
+
 def test_people_solved_together_do_not_influence_each_other(body):
     tracks = [perfect_track(body, walk(n, HZ, turn), path(n, x), HZ, 0.03) for n, turn, x in ((20, 0, -1), (30, 2, 1))]
     together = solve_tracks(tracks, body, standing_prior(), QUICK)
@@ -128,13 +152,17 @@ def test_the_pull_of_a_wild_landmark_is_bounded(body):
 def test_depth_of_hidden_landmarks_is_not_believed(body):
     R, root = walk(20, HZ, turn=0.4), path(20)
     track = perfect_track(body, R, root, HZ)
-    errors = []
+    effects = []
     for visibility in (1.0, 0.05):
-        wrong = dataclasses.replace(track, relative=track.relative.copy(), visibility=track.visibility.copy())
-        wrong.relative[:, 15, 2] += 0.4
-        wrong.visibility[:, 15] = visibility
-        errors.append(error(body, solve_tracks([wrong], body, standing_prior(), QUICK)[0], R, root)[0])
-    assert errors[1] < errors[0]
+        wrists = []
+        for depth in (0.0, 0.4):
+            seen = dataclasses.replace(track, relative=track.relative.copy(), visibility=track.visibility.copy())
+            seen.relative[:, 15, 2] += depth
+            seen.visibility[:, 15] = visibility
+            solved = solve_tracks([seen], body, standing_prior())[0]
+            wrists.append(pose(body, solved.R)[0][:, joint_index("left_wrist")])
+        effects.append(np.linalg.norm(wrists[1] - wrists[0], axis=-1).mean())
+    assert effects[1] < 0.2 * effects[0]
 
 
 def test_short_tracks_and_none(body):

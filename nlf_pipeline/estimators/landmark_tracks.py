@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.ndimage import gaussian_filter1d
-from scipy.spatial.transform import Rotation
 
 from nlf_pipeline.artefacts import Intrinsics
 from nlf_pipeline.filtering import fill_linear
@@ -125,5 +124,11 @@ def spread_rotations(R: np.ndarray, n: int) -> np.ndarray:
     """Cubic interpolation of (instants, ..., 3, 3) rotations to `n` frames: of matrices, projected back."""
     if len(R) == n:
         return R
-    matrices = spread_points(R, n)
-    return Rotation.from_matrix(matrices.reshape(-1, 3, 3)).as_matrix().reshape(matrices.shape)
+    return nearest_rotations(spread_points(R, n))
+
+
+def nearest_rotations(matrices: np.ndarray) -> np.ndarray:
+    """The rotations nearest to (..., 3, 3) matrices, which may be of any rank and handedness."""
+    U, _, Vt = np.linalg.svd(matrices)
+    U[..., 2] *= np.linalg.det(U @ Vt)[..., None]
+    return U @ Vt

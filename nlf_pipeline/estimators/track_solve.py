@@ -1,7 +1,7 @@
 """Bodies that explain whole tracks of landmarks: joint rotations and translations of all instants at once.
 
-Starting from closed-form inverse kinematics, Adam (Kingma & Ba 2015) descends one energy for all tracks
-together, since the cost of an iteration is mostly overhead: landmarks in the image (strong), landmarks in
+Starting from closed-form inverse kinematics and feet at rest, Adam (Kingma & Ba 2015) descends one energy for all
+tracks together, since the cost of an iteration is mostly overhead: landmarks in the image (strong), landmarks in
 space (weak, as depth from one picture is), a pose prior, hinge limits, accelerations.
 """
 
@@ -29,6 +29,7 @@ _FACE_WEIGHT = 0.5
 _LEAST_VISIBILITY = 0.02
 _HIPS = [landmark_index("left_hip"), landmark_index("right_hip")]
 _HINGES = [joint_index(name) for name in ("left_elbow", "right_elbow", "left_knee", "right_knee")]
+_FEET = [joint_index(f"{side}_{part}") for side in ("left", "right") for part in ("ankle", "foot")]
 _HINGE_AXES = [1, 1, 0, 0]
 _HINGE_SIGNS = (-1.0, 1.0, 1.0, 1.0)
 _HINGE_SLACK = 0.02
@@ -128,9 +129,12 @@ def _descend(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Minimise the energy: rotations (n, 24, 3, 3), root (n, 3) and betas (n, betas) of all instants."""
     evidence = _gather(tracks, settings)
+    R_mean, spread = _float(prior.R_mean), _float(prior.spread)
     n_betas = body.joint_directions.shape[-1]
     joints, landmarks = body.at_rest(torch.zeros(1, n_betas))
     R_start = _float(landmark_rotations(evidence.relative.double().numpy(), landmarks[0].double().numpy()))
+    # A foot's landmarks hardly show its depth. One that starts turned the wrong way never turns back.
+    R_start[:, _FEET] = R_mean[_FEET]
     posed = pose_body(R_start, joints, landmarks)[1]
     turn = torch.zeros(*R_start.shape[:2], 3, requires_grad=True)
     ray = _to_ray(_float(_first_place(posed.double().numpy(), tracks, evidence))).requires_grad_(True)
@@ -142,7 +146,6 @@ def _descend(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, max_lr=rates, total_steps=settings.iterations, pct_start=0.15
     )
-    R_mean, spread = _float(prior.R_mean), _float(prior.spread)
     for _ in range(settings.iterations):
         optimiser.zero_grad()
         R = R_start @ exp_map(turn)

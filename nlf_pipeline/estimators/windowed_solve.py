@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from nlf_pipeline.estimators.landmark_body import LandmarkBody
-from nlf_pipeline.estimators.landmark_tracks import LandmarkTrack
+from nlf_pipeline.estimators.landmark_tracks import LandmarkTrack, nearest_rotations
 from nlf_pipeline.estimators.pose_prior import PosePrior
 from nlf_pipeline.estimators.track_solve import SolvedTrack, SolveSettings, solve_tracks
 
@@ -82,5 +81,4 @@ def _blend(results: Sequence[SolvedTrack], windows: Sequence[slice]) -> SolvedTr
         total[part] += ramp
         for sums, values in ((R, result.R), (root, result.root), (betas, result.betas)):
             sums[part] += ramp.reshape(-1, *[1] * (values.ndim - 1)) * values
-    R = Rotation.from_matrix(R.reshape(-1, 3, 3)).as_matrix().reshape(R.shape)
-    return SolvedTrack(R, root / total[:, None], betas / total[:, None])
+    return SolvedTrack(nearest_rotations(R), root / total[:, None], betas / total[:, None])
