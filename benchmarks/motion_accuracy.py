@@ -22,8 +22,10 @@ from typing import Literal, TypeVar, get_args
 
 import lab_two_people
 import tyro
+from motion_clips.floors import ALL_CLIPS, TERRAIN
 from motion_clips.making import MotionTruth, make_clip
-from motion_clips.specs import CALIBRATED, CLIPS, LONG, REFERENCE_GRADE, SPOILED, VARIANTS, MotionClip
+from motion_clips.specs import CALIBRATED, LONG, REFERENCE_GRADE, SPOILED, VARIANTS, MotionClip
+from motion_clips.terrain import terrain_of
 from motion_found import fitted_motions, raw_motions, world_motions
 from motion_scores import Scores, score
 from motion_tables import (
@@ -49,7 +51,7 @@ Part = Literal["seeds", "variants", "bad_input", "growth", "demos", "lab"]
 STAGES = ("fit", "ground", "world", "world_free")
 _OF_PART: dict[Part, dict[str, MotionClip]] = {
     "seeds": REFERENCE_GRADE | CALIBRATED,
-    "variants": VARIANTS,
+    "variants": VARIANTS | TERRAIN,
     "bad_input": SPOILED,
 }
 _SAME_CLIP = (("far_origin", "calibrated_0"), ("moved_origin", "calibrated_0"))
@@ -125,7 +127,7 @@ def in_fresh_process(work: Callable[..., T], *arguments: object) -> T | Cost:
 
 def measure(name: str, folder: Path, body: Path) -> Result:
     """Make a clip, run all stages on it, and compare what they find with the truth."""
-    clip, spec = folder / name, CLIPS[name]
+    clip, spec = folder / name, ALL_CLIPS[name]
     made = in_fresh_process(make_clip, spec, clip, body)
     cost = made if isinstance(made, Cost) else in_fresh_process(run_stages, clip, body, STAGES)
     if cost.complaint:
@@ -136,7 +138,7 @@ def measure(name: str, folder: Path, body: Path) -> Result:
 
 def _scores(clip: Path, spec: MotionClip, body: Path) -> list[Scores]:
     """Of raw estimates, fits, bodies without and with contacts; of clips with a spoiled person, only the others."""
-    truth, meshes = MotionTruth.load(clip), BodyMeshes(load_body_model(body, subset=True))
+    truth, meshes = MotionTruth.load(clip, terrain_of(spec)), BodyMeshes(load_body_model(body, subset=True))
     (floor,) = Ground.load(clip / "found" / "ground.json").floors
     counted = max(0, spec.n_people - 1) if spec in SPOILED.values() else spec.n_people
     return [
@@ -172,10 +174,10 @@ def _world_scores(clip: Path, body: Path) -> Scores:
 def chosen(arguments: Arguments) -> list[str]:
     """Names of the generated clips that are meant."""
     for beginning in arguments.clips:
-        if not any(name.startswith(beginning) for name in CLIPS):
-            raise UserError(f"{beginning}: expected names of test clips, such as {', '.join(CLIPS)}.")
+        if not any(name.startswith(beginning) for name in ALL_CLIPS):
+            raise UserError(f"{beginning}: expected names of test clips, such as {', '.join(ALL_CLIPS)}.")
     if arguments.clips:
-        return [name for name in CLIPS if name.startswith(arguments.clips)]
+        return [name for name in ALL_CLIPS if name.startswith(arguments.clips)]
     return [name for part, clips in _OF_PART.items() if part in arguments.parts for name in clips]
 
 
@@ -187,7 +189,7 @@ def tables(results: dict[str, Result]) -> list[str]:
         for clips in (REFERENCE_GRADE, CALIBRATED)
         if of(clips)
     ]
-    rest = of(VARIANTS) + of(LONG)
+    rest = of(VARIANTS) + of(TERRAIN) + of(LONG)
     parts += [clip_table(rest[start : start + _PER_TABLE]) for start in range(0, len(rest), _PER_TABLE)]
     parts += [
         moved_line(results[moved], results[same])

@@ -43,7 +43,7 @@ def raw_motions(folder: Path, truth: MotionTruth, meshes: BodyMeshes) -> list[Mo
             part = slice(i + 1 - len(chunk), i + 1)
             for k in range(len(shown)):
                 vertices = np.stack([people[k] for people in chunk])
-                depth[k, part] = _depth(vertices)
+                depth[k, part] = _depth(vertices, truth)
                 errors[k, part] = _vertex_error(vertices, joints[k, part, 0], truth, meshes, k, part)
             chunk = []
     never = np.full(n, np.nan)
@@ -81,7 +81,7 @@ def _body_motions(
             vertices, _ = meshes.forward(found.pose_rotvecs[k, part], found.betas[k], found.trans[k, part])
             vertices = transform_points(T_true_found, vertices.astype(np.float64))
             own_depth[part] = _depth_under(floor, transform_points(T_scene_true, vertices)) if floor else np.nan
-            depth[part] = _depth(vertices)
+            depth[part] = _depth(vertices, truth)
             error[part] = _vertex_error(vertices, joints[part, 0], truth, meshes, k, part)
         motions.append(_motion(joints, found.visible[k], error, depth, own_depth))
     return motions
@@ -93,9 +93,14 @@ def _motion(
     return Motion(joints, shown, *(np.where(shown, values, np.nan) for values in (error, depth, own_depth)))
 
 
-def _depth(vertices: np.ndarray) -> np.ndarray:
-    """(frames,) how far the lowest of (frames, vertices, 3) is under y = 0."""
-    return np.maximum(0, -vertices[..., 1].min(axis=1))
+def _depth(vertices: np.ndarray, truth: MotionTruth) -> np.ndarray:
+    """(frames,) how far the lowest of (frames, vertices, 3) is under the true floor; NaN among stairs."""
+    if truth.terrain is None:
+        return np.maximum(0, -vertices[..., 1].min(axis=1))
+    if truth.terrain.kind == "stairs":  # a foot may well overlap the next stair, seen from above
+        return np.full(len(vertices), np.nan)
+    floor = truth.terrain.heights(vertices[..., [0, 2]].reshape(-1, 2)).reshape(vertices.shape[:2])
+    return np.maximum(0, (floor - vertices[..., 1]).max(axis=1))
 
 
 def _depth_under(floor: Floor, vertices_scene: np.ndarray) -> np.ndarray:

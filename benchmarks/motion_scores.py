@@ -58,6 +58,7 @@ class Scores:
     own_penetration: float = _figure("penetration of the floor that was found, mm", "<= 10")
     ground_deg: float = _figure("ground normal, deg", "< 0.5", "0.3-1.3", 2)
     ground_mm: float = _figure("ground height, mm", "< 10", "33-49")
+    up_deg: float = _figure("the world's up, deg", digits=2)
 
     @classmethod
     def mean(cls, scores: Iterable["Scores"]) -> "Scores":
@@ -77,8 +78,8 @@ def score(motions: list[Motion], truth: MotionTruth, floor: Floor | None = None,
         return Scores()
     scores = Scores.mean([_score_person(motion, truth, k) for k, motion in enumerate(motions[:n_people])])
     idf1, switches = _identities(motions[:n_people], truth)
-    deg, mm = _ground_errors(floor, truth) if floor else (_NAN, _NAN)
-    return replace(scores, idf1=idf1, switches=switches, ground_deg=deg, ground_mm=mm)
+    deg, mm, up_deg = _ground_errors(floor, truth) if floor else (_NAN, _NAN, _NAN)
+    return replace(scores, idf1=idf1, switches=switches, ground_deg=deg, ground_mm=mm, up_deg=up_deg)
 
 
 def _score_person(motion: Motion, truth: MotionTruth, k: int) -> Scores:
@@ -162,10 +163,21 @@ def _overlap(boxes: np.ndarray, other: np.ndarray) -> np.ndarray:
     return common / np.maximum(area(boxes) + area(other) - common, 1e-9)
 
 
-def _ground_errors(floor: Floor, truth: MotionTruth) -> tuple[float, float]:
-    """Tilt in degrees, and how far the mean height is from the true floor's where people walk, mm."""
-    up_scene, normal = truth.T_world_scene[1, :3], np.array(floor.normal)
-    deg = np.rad2deg(np.arccos(np.clip(up_scene @ normal, -1, 1)))
-    on_floor = truth.bodies.joints[:, :, _FEET][truth.bodies.foot_contacts] * [1, 0, 1]
-    heights = floor.offset_m - transform_points(invert_rigid(truth.T_world_scene), on_floor) @ normal
-    return float(deg), 1000 * abs(_mean(heights))
+def _ground_errors(floor: Floor, truth: MotionTruth) -> tuple[float, float, float]:
+    """Angle between the planes, degrees; how far the mean height is from the true floor's where people tread, mm; and
+    angle to gravity, degrees. On stairs there is neither plane nor height."""
+    T_scene_true, normal = invert_rigid(truth.T_world_scene), np.array(floor.normal)
+    up_deg = _angle_deg(truth.T_world_scene[1, :3], floor.world_up)
+    if truth.terrain is not None and truth.terrain.kind == "stairs":
+        return _NAN, _NAN, up_deg
+    true_normal, on_floor = np.array([0.0, 1.0, 0.0]), truth.bodies.joints[:, :, _FEET][truth.bodies.foot_contacts]
+    on_floor = on_floor * [1, 0, 1]
+    if truth.terrain is not None:
+        true_normal, on_floor[:, 1] = truth.terrain.normal, truth.terrain.heights(on_floor[:, [0, 2]])
+    heights = floor.offset_m - transform_points(T_scene_true, on_floor) @ normal
+    return _angle_deg(T_scene_true[:3, :3] @ true_normal, normal), 1000 * abs(_mean(heights)), up_deg
+
+
+def _angle_deg(a: np.ndarray, b: np.ndarray) -> float:
+    """Between unit vectors."""
+    return float(np.rad2deg(np.arccos(np.clip(a @ b, -1, 1))))

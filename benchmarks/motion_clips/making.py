@@ -10,6 +10,7 @@ from motion_clips.errors import PersonErrors, draw_errors
 from motion_clips.estimates import Estimates, TrueTrack, estimate
 from motion_clips.mishaps import UNSEEN, Mishaps, draw_kinds, hide, spoil, steal, useless_frames
 from motion_clips.specs import MotionClip
+from motion_clips.terrain import Terrain
 from motion_clips.truth import SIZE_PX, true_bodies, true_cameras
 from nlf_pipeline.artefacts import Bodies, Cameras, SceneCameras, VideoFacts
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
@@ -31,16 +32,19 @@ class MotionTruth:
     mishaps: Mishaps
     T_world_scene: np.ndarray
     """(4, 4) from the scene frame of the clip's cameras to the true world."""
+    terrain: Terrain | None = None
+    """The floor; None: level."""
 
     @classmethod
-    def load(cls, folder: Path) -> "MotionTruth":
-        """Read a folder that `make_clip` wrote."""
+    def load(cls, folder: Path, terrain: Terrain | None = None) -> "MotionTruth":
+        """Read a folder that `make_clip` wrote, of a clip on that floor."""
         cameras, scene = Cameras.load(folder / "true_cameras.npz"), SceneCameras.load(folder / "cameras.npz")
         return cls(
             Bodies.load(folder / "true_bodies.npz"),
             cameras,
             Mishaps.load(folder / "mishaps.npz"),
             cameras.T_world_cam[0] @ invert_rigid(scene.T_scene_cam[0]),
+            terrain,
         )
 
 
