@@ -96,12 +96,8 @@ def identity_scores(iou: np.ndarray, present: np.ndarray, shown: np.ndarray, min
         shown: (tracks, frames) bool: the track is there.
         min_iou: overlap that counts as a match.
     """
-    n_frames, n_people, n_tracks = iou.shape
-    matched = np.full((n_people, n_frames), -1)
-    for t in range(n_frames):
-        for person, track in zip(*linear_sum_assignment(-iou[t]), strict=True):
-            if iou[t, person, track] >= min_iou:
-                matched[person, t] = track
+    _, n_people, n_tracks = iou.shape
+    matched = _matched_tracks(iou, min_iou)
     switches = 0
     for track in matched:
         seen = track[track >= 0]
@@ -115,3 +111,22 @@ def identity_scores(iou: np.ndarray, present: np.ndarray, shown: np.ndarray, min
         recall=float((matched[present] >= 0).mean()) if present.any() else 1.0,
         idf1=float(2 * true_positives / total) if total else 1.0,
     )
+
+
+def _matched_tracks(iou: np.ndarray, min_iou: float) -> np.ndarray:
+    """(people, frames) the track matched to each person, -1 for none.
+
+    As in CLEAR MOT a match of the frame before is kept while it overlaps enough: people who cover one another in the
+    picture are no reason to switch.
+    """
+    matched = np.full((iou.shape[1], len(iou)), -1)
+    for t, left in enumerate(iou.copy()):
+        if t:
+            before = np.flatnonzero(matched[:, t - 1] >= 0)
+            kept = before[left[before, matched[before, t - 1]] >= min_iou]
+            matched[kept, t] = matched[kept, t - 1]
+            left[kept], left[:, matched[kept, t]] = 0, 0
+        for person, track in zip(*linear_sum_assignment(-left), strict=True):
+            if left[person, track] >= min_iou:
+                matched[person, t] = track
+    return matched

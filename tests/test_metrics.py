@@ -96,6 +96,15 @@ def test_a_swap_is_two_switches():
     assert (scores.switches, scores.recall, scores.idf1) == (2, 1.0, 0.5)
 
 
+def test_who_covers_another_for_a_moment_switches_nothing():
+    iou = np.tile(np.eye(2), (5, 1, 1)) * 0.9
+    iou[2] = [[0.7, 0.8], [0.8, 0.7]]
+    scores = metrics.identity_scores(iou, np.ones((2, 5), bool), np.ones((2, 5), bool))
+    assert (scores.switches, scores.recall, scores.idf1) == (0, 1, 1)
+    iou[3:] = iou[3:, ::-1]
+    assert metrics.identity_scores(iou, np.ones((2, 5), bool), np.ones((2, 5), bool)).switches == 2
+
+
 def test_a_hole_is_lost_recall_and_no_switch():
     tracks = [[0, 0, -1, -1, 0, 0]]
     shown = np.array([[1, 1, 0, 0, 1, 1]], bool)
