@@ -55,7 +55,7 @@ class Floor:
     """'flat': level. 'slope': one plane that is not level. 'uneven': stairs, steps, bumps; the plane is the level one
     through the height where most feet stood."""
     up: tuple[float, float, float] | None = None
-    """Unit vector against gravity, scene frame: the world's y axis. None: the normal, as on every level floor."""
+    """Unit vector against gravity, scene frame: the world's y axis. None: the normal, unless the floor slopes."""
     up_source: Literal["feet", "bodies", "camera"] = "feet"
     """What showed which way is up: the feet's plane, upright bodies, or the camera alone, taken to be held level."""
     slope_deg: float = 0.0

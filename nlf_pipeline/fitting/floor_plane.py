@@ -45,7 +45,7 @@ def fit_floor(points: np.ndarray, weights: np.ndarray, up: np.ndarray, threshold
     local = (points - centre) @ axes.T
     design = np.column_stack([local[:, :2], np.ones(len(local))])
     prior = np.diag([np.tan(_TILT_SD) ** -2, np.tan(_TILT_SD) ** -2, 0.0])
-    share = _consensus(local, threshold, seed).astype(np.float64)
+    share = consensus(local, threshold, seed).astype(np.float64)
     for _ in range(_ITERATIONS):
         believed = weights * share / _STANCE_SD**2
         plane = np.linalg.solve(design.T @ (believed[:, None] * design) + prior, design.T @ (believed * local[:, 2]))
@@ -67,7 +67,7 @@ def _axes(up: np.ndarray) -> np.ndarray:
     return np.stack([first, np.cross(up, first), up])
 
 
-def _consensus(local: np.ndarray, threshold: float, seed: int) -> np.ndarray:
+def consensus(local: np.ndarray, threshold: float, seed: int) -> np.ndarray:
     """(n,) bool: the points of the plane with the most points on it, near level."""
     from sklearn.exceptions import UndefinedMetricWarning
     from sklearn.linear_model import LinearRegression, RANSACRegressor
