@@ -9,10 +9,11 @@ import numpy as np
 
 from nlf_pipeline.fitting.contacts import Stances
 
-_SCALE_SD = 0.05
+_SCALE_SD = 0.03
 """Usual relative error of an estimated size."""
-_SMALLER_DOF = 2.0
-"""Degrees of freedom of the heavy tail for people smaller than estimated: children, mostly."""
+_SCALE_DOF = 3.0
+"""Degrees of freedom of its heavy tails: where one person does not fit the others, that person is misjudged, a child
+mostly, and the others keep their sizes."""
 _PITCH_SD = np.deg2rad(8.0)
 _ROLL_SD = np.deg2rad(4.0)
 _PERSON_HEIGHT_SD = 0.015
@@ -98,23 +99,11 @@ def _solve(stances: Stances, row: np.ndarray, is_given: np.ndarray, tilts: np.nd
         prior = _prior_precisions(unknowns[3 : 3 + k], is_given)
         hessian = jacobian.T @ (weights[:, None] * jacobian) + np.diag(prior)
         unknowns = unknowns - np.linalg.solve(hessian, jacobian.T @ (weights * residual) + prior * unknowns)
-    log_factors = unknowns[3 : 3 + k]
-    covariance = np.linalg.inv(hessian)[3 : 3 + k, 3 : 3 + k]
-    return _shrink(log_factors, covariance)
-
-
-def _shrink(log_factors: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-    """James-Stein: differences between people count as far as they exceed their own uncertainty."""
-    k = len(log_factors)
-    centring = np.eye(k) - 1 / k
-    differences = centring @ log_factors
-    noise = np.trace(centring @ covariance @ centring)
-    return log_factors * max(0.0, 1 - noise / max(float(differences @ differences), 1e-12))
+    return unknowns[3 : 3 + k]
 
 
 def _prior_precisions(log_factors: np.ndarray, is_given: np.ndarray) -> np.ndarray:
-    tail = (_SMALLER_DOF + 1) / (_SMALLER_DOF + (log_factors / _SCALE_SD) ** 2)
-    scale = np.where(log_factors < 0, np.minimum(tail, 1), 1) / _SCALE_SD**2
+    scale = (_SCALE_DOF + 1) / (_SCALE_DOF * _SCALE_SD**2 + log_factors**2)
     scale = np.where(is_given, _GIVEN_PRECISION, scale)
     tilt = [np.tan(_ROLL_SD) ** -2, np.tan(_PITCH_SD) ** -2]
     return np.concatenate([tilt, [1e-6], scale, np.full(len(log_factors), _PERSON_HEIGHT_SD**-2)])
