@@ -19,6 +19,7 @@ from nlf_pipeline.segmenters.linking import (
     motion_evidence,
     rivalries,
 )
+from nlf_pipeline.segmenters.strays import return_strays
 from nlf_pipeline.segmenters.tracklets import CLEAR, Sighting, Tracklet, ends, typical_appearance, without_guesses
 
 _ROUNDS = 4  # of linking; looks are compared over the chains of the round before
@@ -89,7 +90,7 @@ def identify(tracklets: Sequence[Tracklet], fps: float, size_px: tuple[int, int]
         fps: frames per second.
         size_px: (width, height) of the picture they were seen in.
     """
-    pieces = cut_tracklets(tracklets, fps)
+    pieces = cut_tracklets([tracklet for tracklet in return_strays(tracklets, fps) if tracklet], fps)
     if not pieces:
         return Identities((), ())
     tips = [ends(piece.sightings, fps) for piece in pieces]
@@ -102,7 +103,8 @@ def identify(tracklets: Sequence[Tracklet], fps: float, size_px: tuple[int, int]
         chained = chains(links, len(pieces))
         if links == before:
             break
-    people = tuple(without_wrong_guesses(_joined([pieces[k].sightings for k in chain]), fps) for chain in chained)
+    joined = [_joined([pieces[k].sightings for k in chain]) for chain in chained]
+    people = tuple(without_wrong_guesses(person, fps) for person in return_strays(joined, fps))
     row_of = {k: row for row, chain in enumerate(chained) for k in chain}
     doubts = [
         _doubt(rivalry, pieces, tips, row_of, fps)

@@ -145,9 +145,13 @@ def rivalries(gains: np.ndarray, links: dict[int, int]) -> list[Rivalry]:
     free_rows, free_columns = sorted(set(range(n)) - set(links)), sorted(set(range(n)) - set(links.values()))
     found = []
     for i, j in links.items():
-        options = [(gains[i, j], ())]
-        options += [(gains[i, j] - useful[i, m], (m,)) for m in free_columns if useful[i, m] > 0]
-        options += [(gains[i, j] - useful[k, j], (k,)) for k in free_rows if useful[k, j] > 0]
+        instead = [m for m in free_columns if useful[i, m] > 0], [k for k in free_rows if useful[k, j] > 0]
+        takers = (
+            *sorted(instead[0], key=lambda m: -useful[i, m])[:1],
+            *sorted(instead[1], key=lambda k: -useful[k, j])[:1],
+        )
+        lost = gains[i, j] - useful[i, free_columns].max(initial=0.0) - useful[free_rows, j].max(initial=0.0)
+        options = [(lost, takers)]
         options += [
             (gains[i, j] + gains[k, m] - useful[i, m] - useful[k, j], (k, m))
             for k, m in links.items()

@@ -124,9 +124,9 @@ class Pose:
         landmarks_px = circle.centre_px + scale * (self.landmarks_px - self.circle.centre_px)
         return replace(self, landmarks_px=landmarks_px, circle=circle)
 
-    def covered_pixels(self, window: Window) -> np.ndarray:
-        """(height, width) bool: the pixels of `window` within the body, in close-fitting clothes."""
-        return body_region(self.landmarks_px - window.origin_px, self.circle.radius_px, window.shape, 1.0) > 0
+    def covered_pixels(self, window: Window, looseness: float = 1.0) -> np.ndarray:
+        """(height, width) bool: the pixels of `window` within the body, in close-fitting clothes or looser ones."""
+        return body_region(self.landmarks_px - window.origin_px, self.circle.radius_px, window.shape, looseness) > 0
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from nlf_pipeline.segmenters.people_detection import Tile, is_same_place, search
 from nlf_pipeline.segmenters.workers import Models, Workers
 
 _OUTLINE_PX = 4
+_LOOSENESS = 1.4  # of clothes about a body
 _MOST_LOOKS = 4  # at somebody detected
 _SETTLED_RADII = 0.1
 
@@ -74,7 +75,8 @@ class PeopleSearch:
 
 
 def _covers(people: Sequence[Observation]) -> list[Cover]:
-    return [(person.window, person.mask) for person in people]
+    """Pixels of people, without those far off their bodies: a mask may have swallowed whoever is to be found."""
+    return [(person.window, person.mask & person.covered_pixels(person.window, _LOOSENESS)) for person in people]
 
 
 def _examine(image: np.ndarray, covers: Sequence[Cover], models: Models, detection: Detection) -> Observation | None:

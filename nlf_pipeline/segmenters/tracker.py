@@ -21,7 +21,8 @@ from nlf_pipeline.segmenters.workers import Models, Workers
 _SEARCH_S = 1 / 3  # between searches of the whole frame
 _SEARCH_MISSING_S = 0.1  # between searches about places where somebody should be
 _ANY_SIZE_EVERY = 3  # every so many searches look for people of any size
-_LOOK_BACK_S = 0.6  # for people found late
+_LOOK_BACK_S = 1.0  # for people found late ...
+_MOST_RECENT = 40  # ... but no more frames than memory should hold
 _BLIND_S = 0.25  # of it without a pose
 _LOST_S = 1.0  # after this long unseen nobody is expected any more
 _SPLIT_S = 0.25  # who was unseen for longer is a new tracklet, to be linked with hindsight
@@ -46,7 +47,7 @@ class PeopleTracker:
         self._size_px, self._mask_size_px, self._fps = size_px, mask_size_px, fps
         self._search_every = max(1, round(_SEARCH_S * fps))
         self._search_missing_every = max(1, round(_SEARCH_MISSING_S * fps))
-        self._recent: deque[RecentFrame] = deque(maxlen=max(1, round(_LOOK_BACK_S * fps)))
+        self._recent: deque[RecentFrame] = deque(maxlen=min(_MOST_RECENT, max(1, round(_LOOK_BACK_S * fps))))
         self._people: list[TrackedPerson] = []
         self._finished: list[list[Sighting]] = []
         self._steps = 0

@@ -124,4 +124,5 @@ def reliability(person: Tracklet, fps: float) -> float:
         if c.frame - a.frame == 2
     ]
     jitter = max(0.0, float(np.median(jumps)) - _ACCELERATION / fps**2) if jumps else 0.0
-    return float(likeness.mean()) * wholeness * float(np.sqrt(coverage)) - _JITTER_COST * jitter
+    best = float(np.sort(likeness)[len(likeness) // 2 :].mean())  # people hide one another half of the time
+    return best * wholeness * float(np.sqrt(coverage)) - _JITTER_COST * jitter
