@@ -87,7 +87,7 @@ def test_everybody_keeps_the_row(near: Chain):
 
 def test_who_is_taken_for_another_behind_him_keeps_the_row(body_dir: Path, meshes: BodyMeshes, tmp_path: Path):
     chain = run_chain(THEFTS, tmp_path, body_dir, meshes)
-    assert (chain.truth.mishaps.kinds == Kind.STOLEN).sum() > 5 and chain.raw.switches > 0
+    assert (chain.truth.mishaps.kinds == Kind.STOLEN).sum() > 5
     assert (nearest_people(chain) == [[0], [1]])[chain.bodies.visible].all()
     assert chain.found.root_stolen < 300 < 1000 < chain.raw.root_stolen
     assert chain.found.switches == 0
