@@ -1,17 +1,18 @@
 """Put everybody into one world: y up, floor at y = 0, planted feet at rest."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from nlf_pipeline.artefacts import Bodies, BodyFits, Cameras, Floor, Ground, SceneCameras, VideoFacts
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
 from nlf_pipeline.errors import ArtefactError
 from nlf_pipeline.filtering import track_segments
-from nlf_pipeline.fitting.foot_locking import lock_feet
-from nlf_pipeline.fitting.soles import find_soles
-from nlf_pipeline.geometry import rigid, transform_points
-from nlf_pipeline.kinematics import global_rotations, local_rotvecs
+from nlf_pipeline.fitting.foot_locking import FloorView, lock_feet
+from nlf_pipeline.fitting.soles import Soles, find_soles
+from nlf_pipeline.geometry import rigid, rotation_between, transform_points
 
 
 def world(
@@ -34,7 +35,8 @@ def world(
     Args:
         fits: fits.npz.
         cameras: cameras.npz.
-        ground: ground.json. If its floor was assumed rather than seen, or is not level, nobody is moved onto it.
+        ground: ground.json. If its floor was assumed rather than seen, nobody is moved onto it; if it is uneven, feet
+            rest at the heights where they are.
         video_facts: video.json.
         body: folder with the body model.
         bodies_out: bodies.npz to write.
@@ -66,18 +68,56 @@ def world(
     for k in range(len(people.person_ids)):
         feet = find_soles(meshes, people.betas[k])
         for segment in track_segments(people.visible[k], shots, 0):
-            T = T_world_scene[segment.start]
-            rotations = T[:3, :3] @ global_rotations(people.pose_rotvecs[k, segment].astype(np.float64))
-            root = transform_points(T, people.joints[k, segment, 0].astype(np.float64))
             floor = _floor_at(segment.start, shots, floors)
-            move = contacts and floor.source == "feet" and floor.kind == "flat"
-            locked = lock_feet(rotations, root, feet, T_world_cam[segment, :3, 3], facts.fps, move)
-            bodies.pose_rotvecs[k, segment] = local_rotvecs(locked.rotations)
-            bodies.trans[k, segment] = locked.joints[:, 0] - feet.joints_rest[0]
-            bodies.joints[k, segment] = locked.joints
-            bodies.foot_contacts[k, segment] = locked.contacts
+            _place(bodies, people, k, segment, feet, _Stage(T_world_scene[segment.start], T_world_cam, floor, contacts))
     bodies.save(bodies_out)
     Cameras(T_world_cam, scene.K, scene.distortion, scene.size_px).save(cameras_out)
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """Where people of one shot stand, and who looks on."""
+
+    T_world_scene: np.ndarray
+    T_world_cam: np.ndarray
+    """(frames, 4, 4) of the whole clip."""
+    floor: Floor
+    contacts: bool
+    """Planted feet are to be held."""
+
+
+def _place(bodies: Bodies, people: BodyFits, k: int, segment: slice, feet: Soles, stage: _Stage) -> None:
+    """Fill in one person's frames, without gap or cut, in `bodies`: a function of his fit, the floor and the camera."""
+    R_floor_world = _levelling(stage.floor, stage.T_world_scene)
+    T_floor_scene = rigid(R_floor_world, np.zeros(3)) @ stage.T_world_scene
+    pose = people.pose_rotvecs[k, segment].copy()
+    pose[:, 0] = _turned(T_floor_scene[:3, :3], pose[:, 0])
+    root = transform_points(T_floor_scene, people.joints[k, segment, 0].astype(np.float64))
+    view = FloorView(
+        centres=stage.T_world_cam[segment, :3, 3] @ R_floor_world.T,
+        fps=bodies.fps,
+        seen=~(people.filled | people.repaired)[k, segment],
+        level=stage.floor.kind != "uneven",
+    )
+    locked = lock_feet(pose, root, feet, view, stage.contacts and stage.floor.source == "feet")
+    joints = locked.joints @ R_floor_world
+    bodies.pose_rotvecs[k, segment] = locked.pose_rotvecs
+    bodies.pose_rotvecs[k, segment, 0] = _turned(R_floor_world.T, locked.pose_rotvecs[:, 0])
+    bodies.trans[k, segment] = joints[:, 0] - feet.joints_rest[0]
+    bodies.joints[k, segment] = joints
+    bodies.foot_contacts[k, segment] = locked.contacts
+
+
+def _levelling(floor: Floor, T_world_scene: np.ndarray) -> np.ndarray:
+    """(3, 3) rotation of the world that makes a slope level, about the world's origin, which lies on it."""
+    if floor.kind != "slope":
+        return np.eye(3)
+    return rotation_between(T_world_scene[:3, :3] @ np.array(floor.normal), np.array([0.0, 1.0, 0.0]))
+
+
+def _turned(R: np.ndarray, rotvecs: np.ndarray) -> np.ndarray:
+    """(n, 3) rotation vectors after a rotation (3, 3)."""
+    return (Rotation.from_matrix(R) * Rotation.from_rotvec(rotvecs)).as_rotvec()
 
 
 def _worlds_from_scenes(shots: list[slice], floors: list[Floor], T_scene_cam: np.ndarray) -> np.ndarray:

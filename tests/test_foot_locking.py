@@ -4,11 +4,13 @@ from walkers import Walk, camera_path, walking_people
 
 from nlf_pipeline.body_models import BodyMeshes
 from nlf_pipeline.filtering import true_runs
-from nlf_pipeline.fitting.contacts import FootMotion, part_stances, speeds_on_floor
-from nlf_pipeline.fitting.foot_locking import Stepping, foot_offsets, resting_offsets
+from nlf_pipeline.fitting.body_motion import Stepping
+from nlf_pipeline.fitting.contact_evidence import speeds_on_floor
+from nlf_pipeline.fitting.foot_paths import foot_offsets, resting_offsets
 from nlf_pipeline.fitting.leg_ik import move_feet
 from nlf_pipeline.fitting.leg_turning import feet_at, turn_legs
 from nlf_pipeline.fitting.soles import find_soles
+from nlf_pipeline.fitting.stepping import part_stances
 from nlf_pipeline.kinematics import global_rotations, joint_positions
 
 FPS, FRAMES = 25.0, 120
@@ -51,12 +53,18 @@ def test_legs_that_turn_reach_as_far_as_legs_that_bend_and_keep_their_knees(
 
 def test_movement_along_the_viewing_ray_is_no_movement_on_the_floor() -> None:
     rng = np.random.default_rng(2)
-    centres = np.array([0.0, 1.6, 0]) + rng.uniform(-0.3, 0.3, (30, 3))
-    points = np.stack([rng.uniform(-2, 2, (30, 2)), np.zeros((30, 2)), rng.uniform(-6, -3, (30, 2))], axis=-1)
-    along = (points - centres[:, None]) * rng.uniform(-1, 1, (30, 2, 1))
-    over = rng.uniform(-1, 1, (30, 2, 3)) * [1, 0, 1]
-    motion = FootMotion(points, over + along)
-    np.testing.assert_allclose(speeds_on_floor(motion, centres), np.linalg.norm(over, axis=-1), atol=1e-9)
+    centre, t = np.array([0.0, 1.6, 0]), np.arange(30) / FPS
+    start = np.stack([rng.uniform(-2, 2, 2), np.zeros(2), rng.uniform(-6, -3, 2)], axis=-1)
+    over = rng.uniform(-1, 1, (2, 3)) * [1, 0, 1]
+    on_floor = start + t[:, None, None] * over
+    nearer = 1 + 0.1 * np.sin(np.outer(t, [3.0, 5.0]))[..., None]
+    seen = centre + (on_floor - centre) * nearer
+    centres = np.tile(centre, (30, 1))
+    np.testing.assert_allclose(speeds_on_floor(start + 0 * on_floor, centres, FPS), 0, atol=1e-9)
+    still = speeds_on_floor(centre + (start - centre) * nearer, centres, FPS)
+    np.testing.assert_allclose(still, 0, atol=1e-9)
+    true = np.tile(np.linalg.norm(over, axis=-1), (30, 1))
+    np.testing.assert_allclose(speeds_on_floor(seen, centres, FPS)[1:-1], true[1:-1], rtol=0.15)
 
 
 def test_a_foot_misjudged_in_depth_rests_where_its_viewing_ray_meets_the_floor() -> None:
@@ -66,8 +74,28 @@ def test_a_foot_misjudged_in_depth_rests_where_its_viewing_ray_meets_the_floor()
     toes = np.tile(place, (frames, 2, 1)) + ray * rng.uniform(0.1, 0.3, (frames, 2, 1))
     across, along = np.eye(3) - np.outer(ray, ray), np.outer(ray, ray)
     precision = np.tile(across / 0.01**2 + along / 1.0**2, (frames, 2, 1, 1))
-    left = resting_offsets(Stepping(np.ones((frames, 2)), toes, toes[..., 1], precision))
+    steps = Stepping(np.ones((frames, 2)), toes, toes[..., 1], precision)
+    left = resting_offsets(steps, np.tile(np.eye(3), (frames, 1, 1)), np.tile(place, (frames, 1)))
     np.testing.assert_allclose(toes + left, np.tile(place, (frames, 2, 1)), atol=1e-3)
+
+
+def test_a_foot_that_nobody_saw_stands_where_it_usually_does_beside_the_body() -> None:
+    """Six stances along a curved path, one of them seen nowhere near where it was."""
+    frames, lost = 90, slice(45, 57)
+    angle = np.linspace(0, 1.5, frames)
+    root = np.stack([3 * np.cos(angle), 0 * angle, -3 * np.sin(angle)], axis=-1)
+    ahead = np.stack([-np.sin(angle), 0 * angle, -np.cos(angle)], axis=-1)
+    body = np.stack([np.cross([0, 1.0, 0], ahead), np.tile([0, 1.0, 0], (frames, 1)), ahead], axis=-1)
+    beside = root + body @ np.array([0.1, 0, 0.05])
+    hold, toes = np.zeros((frames, 2)), np.zeros((frames, 2, 3))
+    for start in range(0, frames, 15):
+        hold[start : start + 12, 0], toes[start : start + 15, 0] = 1, beside[start + 5]
+    toes[lost, 0] += [0.5, 0, 0.7]
+    hold[lost, 0] = 1e-3
+    steps = Stepping(hold, toes, 0 * hold, np.tile(np.eye(3) / 0.02**2, (frames, 2, 1, 1)))
+    stands = (toes + resting_offsets(steps, body, root))[lost, 0]
+    np.testing.assert_allclose(np.ptp(stands, axis=0), 0, atol=1e-9)
+    assert np.linalg.norm(stands[0] - beside[50]) < 0.02
 
 
 def test_legs_reach_for_their_targets_and_feet_stay_level(walks: list[Walk], meshes: BodyMeshes) -> None:
@@ -86,17 +114,34 @@ def test_legs_reach_for_their_targets_and_feet_stay_level(walks: list[Walk], mes
     assert (np.linalg.norm(reach, axis=-1) > 0.98 * np.linalg.norm(rest[7] - rest[1])).all()
 
 
+def standing(hold: np.ndarray, toes: np.ndarray) -> Stepping:
+    return Stepping(hold, toes, toes[..., 1], np.tile(np.eye(3), (*hold.shape, 1, 1)))
+
+
 def test_feet_are_let_go_smoothly() -> None:
     hold = np.zeros((60, 2))
     hold[10:25], hold[40:55] = 1, 1
     left = np.zeros((60, 2, 3))
     left[10:25, :, 0], left[40:55, :, 0] = 0.05, -0.02
-    offsets = foot_offsets(left, hold, FPS)
+    offsets = foot_offsets(left, standing(hold, 0 * left), np.ones(60, dtype=bool), FPS)
     np.testing.assert_allclose(offsets[11:24], left[11:24], atol=1e-3)
     np.testing.assert_allclose(offsets[41:54], left[41:54], atol=1e-3)
     assert np.abs(np.diff(offsets, n=2, axis=0)).max() < 0.012
     assert np.abs(offsets).max() < 0.06
     assert np.abs(offsets[0]).max() < 0.03
+
+
+def test_feet_that_nobody_saw_step_from_one_stance_to_the_next() -> None:
+    hold, toes, known = np.zeros((60, 2)), np.zeros((60, 2, 3)), np.ones(60, dtype=bool)
+    hold[:25], hold[37:] = 1, 1
+    toes[37:, :, 0], known[20:40] = 0.6, False
+    toes[25:37, :, 0] = np.linspace(0, 0.6, 12)[:, None]
+    toes[25:37, :, 1] = -0.05 * np.sin(np.linspace(0, np.pi, 12))[:, None]
+    path = toes + foot_offsets(np.zeros_like(toes), standing(hold, toes), known, FPS)
+    assert (np.diff(path[..., 0], axis=0) > -0.01).all()
+    assert path[25:37, :, 1].min() > -0.01
+    assert 0.03 < path[25:37, :, 1].max() < 0.1
+    np.testing.assert_allclose(path[..., 2], 0, atol=0.01)
 
 
 def test_a_stance_that_wanders_is_parted_where_it_is_weakest():

@@ -20,16 +20,16 @@ from walkers import (
 from nlf_pipeline.artefacts import Bodies, BodyFits, Cameras, Ground, VideoFacts
 from nlf_pipeline.body_models import BodyMeshes
 from nlf_pipeline.fit import fit
-from nlf_pipeline.fitting.foot_locking import lock_feet
+from nlf_pipeline.fitting.foot_locking import FloorView, lock_feet
 from nlf_pipeline.fitting.soles import find_soles
 from nlf_pipeline.geometry import invert_rigid, project, rigid, transform_points
 from nlf_pipeline.ground import ground
-from nlf_pipeline.kinematics import global_rotations
 from nlf_pipeline.metrics import foot_slide, mpjpe
 from nlf_pipeline.world import world, world_from_scene
 
 FPS, FRAMES = 25.0, 120
 T_WORLD_CAM = camera_path(FRAMES, moving=True)
+ALWAYS = np.ones(FRAMES, dtype=bool)
 
 
 @pytest.fixture(scope="module")
@@ -207,8 +207,8 @@ def test_planting_feet_leaves_knees_where_the_picture_shows_them(noisy: Path, bo
 def test_planted_feet_stay_planted(noisy: Path, body_dir: Path, meshes: BodyMeshes) -> None:
     bodies, cameras = make_world(noisy, body_dir)
     for k in range(2):
-        rotations, feet = global_rotations(bodies.pose_rotvecs[k]), find_soles(meshes, bodies.betas[k])
-        again = lock_feet(rotations, bodies.joints[k, :, 0], feet, cameras.T_world_cam[:, :3, 3], FPS)
+        feet, view = find_soles(meshes, bodies.betas[k]), FloorView(cameras.T_world_cam[:, :3, 3], FPS, ALWAYS)
+        again = lock_feet(bodies.pose_rotvecs[k], bodies.joints[k, :, 0], feet, view)
         moved = np.linalg.norm(again.joints - bodies.joints[k], axis=-1)
         assert moved.mean() < 0.002
         assert (again.contacts == bodies.foot_contacts[k]).mean() > 0.98
@@ -217,7 +217,7 @@ def test_planted_feet_stay_planted(noisy: Path, body_dir: Path, meshes: BodyMesh
 def test_someone_far_off_the_floor_is_left_there(walks: list[Walk], meshes: BodyMeshes) -> None:
     walk, feet = walks[0], find_soles(meshes, walks[0].betas)
     root = walk.joints[:, 0] + [0, 0.6, 0]
-    locked = lock_feet(global_rotations(walk.pose_rotvecs), root, feet, np.zeros((FRAMES, 3)), FPS)
+    locked = lock_feet(walk.pose_rotvecs, root, feet, FloorView(np.zeros((FRAMES, 3)), FPS, ALWAYS))
     assert not locked.contacts.any()
     np.testing.assert_allclose(locked.joints[:, 0], root, atol=1e-6)
 
@@ -225,6 +225,6 @@ def test_someone_far_off_the_floor_is_left_there(walks: list[Walk], meshes: Body
 @pytest.mark.parametrize("frames", [1, 2, 3, 5])
 def test_short_appearances_are_handled(frames: int, walks: list[Walk], meshes: BodyMeshes) -> None:
     walk, feet = walks[0], find_soles(meshes, walks[0].betas)
-    rotations, centres = global_rotations(walk.pose_rotvecs[:frames]), np.zeros((frames, 3))
-    locked = lock_feet(rotations, walk.joints[:frames, 0], feet, centres, FPS)
+    view = FloorView(np.zeros((frames, 3)), FPS, ALWAYS[:frames])
+    locked = lock_feet(walk.pose_rotvecs[:frames], walk.joints[:frames, 0], feet, view)
     assert np.linalg.norm(locked.joints - walk.joints[:frames], axis=-1).max() < 0.02

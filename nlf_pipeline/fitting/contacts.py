@@ -1,10 +1,9 @@
-"""When a foot is planted: slow and low, with hysteresis."""
+"""Feet at rest, found before anybody knows where the floor is."""
 
 import itertools
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import minimum_filter1d
 from scipy.spatial import KDTree
 
 from nlf_pipeline.filtering import track_segments, true_runs
@@ -17,23 +16,6 @@ _SAME_PLACE = 0.3
 """Stances of a person within this distance are not independent, metres."""
 _STANCE_S = (0.1, 0.5)
 """Shorter rests are passing feet; longer ones are cut into pieces, since their errors change meanwhile."""
-_BASELINE_S = 0.4
-_BASELINE_LIMIT = 0.15
-"""A person may be estimated so much too high or too low, metres; beyond it he is not on the floor."""
-_SPEED_LIMIT = (0.4, 0.7)
-_SPEED_FLOOR, _SPEED_PER_NOISE = 0.25, 1.5
-"""A foot begins to be planted below floor + factor x the usual speed of the slower foot, within the limits, m/s."""
-_END_RATIO = 1.6
-"""It stays planted up to so many times that speed."""
-_BEGIN_HEIGHT, _END_HEIGHT = 0.09, 0.13
-_NEAR_FLOOR = 0.06
-"""A foot so near the floor may stand on it, wherever the other one is, metres."""
-_LEAST_SLOPE = 0.1
-"""Of viewing rays towards the floor; along flatter ones the picture does not tell where a foot is."""
-_LEAST_PLANTED_S = 0.1
-_DRIFT_LIMIT = 0.2
-"""A planted foot stays this near its stance's mean place; what goes farther took a step, however slowly, metres."""
-_RIDGE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -141,82 +123,3 @@ def find_stances(
                 point, centre = motion.points[frames, foot].mean(axis=0), centres[segment][frames].mean(axis=0)
                 rows.append((np.array([k]), centre[None], point[None]))
     return Stances(*(np.concatenate(column) for column in zip(*rows, strict=True)))
-
-
-def speeds_on_floor(motion: FootMotion, centres: np.ndarray) -> np.ndarray:
-    """How fast feet would move if they were on the floor where the picture shows them.
-
-    A foot at rest whose distance from the camera is misjudged moves along its viewing ray only.
-
-    Args:
-        motion: of one person in the world.
-        centres: (frames, 3) camera centres, world.
-
-    Returns:
-        (frames, 2) metres per second.
-    """
-    rays = motion.points - centres[:, None]
-    rays = rays / np.maximum(np.linalg.norm(rays, axis=-1, keepdims=True), _RIDGE)
-    falling = np.minimum(rays[..., 1], -_LEAST_SLOPE)
-    drawn = motion.velocities - rays * (motion.velocities[..., 1] / falling)[..., None]
-    return np.linalg.norm(drawn, axis=-1)
-
-
-def planted_feet(motion: FootMotion, centres: np.ndarray, fps: float) -> np.ndarray:
-    """How firmly each foot stands on the floor y = 0, with hysteresis: harder to begin than to continue.
-
-    Heights are judged against the lower foot of the last and next moments, since all of a person
-    may be estimated a little too high or too low; speeds against those of the slower foot, which
-    mostly stands, and then moves by noise alone. Near the floor, movement along the viewing ray
-    does not count, nor does the other foot.
-
-    Args:
-        motion: of one person in the world, without gaps or cuts.
-        centres: (frames, 3) camera centres, world.
-        fps: frames per second.
-
-    Returns:
-        (frames, 2) left, right: 0 in the air, up to 1 at rest.
-    """
-    heights = motion.points[..., 1]
-    lowest = minimum_filter1d(heights.min(axis=1), 2 * round(_BASELINE_S * fps) + 1, mode="nearest")
-    heights = heights - np.clip(lowest, -_BASELINE_LIMIT, _BASELINE_LIMIT)[:, None]
-    near = np.abs(motion.points[..., 1]) < _NEAR_FLOOR
-    heights = np.where(near, np.minimum(heights, _NEAR_FLOOR), heights)
-    speeds = np.where(near, np.minimum(motion.speeds, speeds_on_floor(motion, centres)), motion.speeds)
-    usual = float(np.median(motion.speeds.min(axis=1)))
-    slow = float(np.clip(_SPEED_FLOOR + _SPEED_PER_NOISE * usual, *_SPEED_LIMIT))
-    begin = (speeds < slow) & (heights < _BEGIN_HEIGHT)
-    go_on = (speeds < _END_RATIO * slow) & (heights < _END_HEIGHT)
-    firmness = np.clip((_END_RATIO * slow - speeds) / (_END_RATIO * slow - slow / 2), 1e-3, 1) ** 2
-    planted = np.zeros(begin.shape)
-    for foot in (0, 1):
-        for run in true_runs(go_on[:, foot]):
-            if begin[run, foot].any() and run.stop - run.start >= _LEAST_PLANTED_S * fps:
-                planted[run, foot] = firmness[run, foot]
-    return planted
-
-
-def part_stances(hold: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Lift feet that wander during a stance where they are least firmly planted, so that each part has its own place.
-
-    Args:
-        hold: (frames, 2) how firmly each foot is planted, 0-1.
-        places: (frames, 2, coordinates) of the feet, metres.
-
-    Returns:
-        (frames, 2) `hold` with gaps of one frame where a stance was parted.
-    """
-    hold = hold.copy()
-    for foot in (0, 1):
-        waiting = true_runs(hold[:, foot] > 0)
-        while waiting:
-            run = waiting.pop()
-            weights, at = hold[run, foot], places[run, foot]
-            astray = np.linalg.norm(at - np.average(at, axis=0, weights=weights), axis=-1)
-            if len(weights) < 3 or astray.max() < _DRIFT_LIMIT:
-                continue
-            weakest = run.start + 1 + int(np.argmin(weights[1:-1]))
-            hold[weakest, foot] = 0
-            waiting += [slice(run.start, weakest), slice(weakest + 1, run.stop)]
-    return hold

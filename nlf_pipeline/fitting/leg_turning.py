@@ -16,11 +16,11 @@ _HIPS = [joint_index("left_hip"), joint_index("right_hip")]
 _KNEES = [joint_index("left_knee"), joint_index("right_knee")]
 _ANKLES, _TOES = list(ANKLES), list(TOES)
 _SIDEWAYS = np.array([1.0, 0.0, 0.0])
-"""Axis of knees and ankles in the unposed body."""
-_ROLL_SD, _SWING_SD = 0.02, 0.15
+"""Axis of ankles in the unposed body."""
+_ROLL_SD, _SWING_SD = 0.03, 0.1
 """Error of a leg's direction in the picture, and along the viewing ray, radians."""
-_KNEE_SD, _PITCH_SD = 0.06, 0.07
-"""Errors of a knee's bend, and of a foot's pitch, radians."""
+_KNEE_SDS, _PITCH_SD = np.array([0.15, 0.02, 0.1]), 0.1
+"""Errors of a knee about its hinge, along the shank and aside, and of a foot's pitch, radians."""
 _PITCH_LIMIT = 0.5
 _STEP_LIMIT = 0.3
 _SOLE_SOFTNESS = 0.008
@@ -45,15 +45,15 @@ def turn_legs(rotations: np.ndarray, root: np.ndarray, feet: Soles, goals: np.nd
     Returns:
         (frames, joints, 3, 3) global rotations.
     """
-    prior, turns = _turn_covariance(rays), np.zeros((len(root), 2, 5))
+    prior, turns = _turn_covariance(rotations, rays), np.zeros((len(root), 2, 7))
     for _ in range(_ITERATIONS):
         turned = _turned(rotations, turns)
         missing, jacobian = _linearised(turned, root, feet, goals)
-        spread = prior[:, None] @ np.swapaxes(jacobian, -1, -2)
+        spread = prior @ np.swapaxes(jacobian, -1, -2)
         wanted = missing[..., None] + jacobian @ turns[..., None]
         solution = spread @ np.linalg.solve(jacobian @ spread + _TOLERANCE**2 * np.eye(3), wanted)
         turns = turns + np.clip(solution[..., 0] - turns, -_STEP_LIMIT, _STEP_LIMIT)
-        turns[..., 4] = np.clip(turns[..., 4], -_PITCH_LIMIT, _PITCH_LIMIT)
+        turns[..., 6] = np.clip(turns[..., 6], -_PITCH_LIMIT, _PITCH_LIMIT)
     return _turned(rotations, turns)
 
 
@@ -64,20 +64,22 @@ def feet_at(rotations: np.ndarray, joints: np.ndarray, feet: Soles) -> np.ndarra
     return at
 
 
-def _turn_covariance(rays: np.ndarray) -> np.ndarray:
-    """(frames, 5, 5) of a rotation vector of the whole leg, a turn of the knee and one of the foot, radians."""
+def _turn_covariance(rotations: np.ndarray, rays: np.ndarray) -> np.ndarray:
+    """(frames, 2, 7, 7) of rotation vectors of the whole leg and of the shank, and a turn of the foot, radians."""
     along = rays[:, :, None] * rays[:, None, :]
-    covariance = np.zeros((len(rays), 5, 5))
-    covariance[:, :3, :3] = _ROLL_SD**2 * along + _SWING_SD**2 * (np.eye(3) - along)
-    covariance[:, 3, 3], covariance[:, 4, 4] = _KNEE_SD**2, _PITCH_SD**2
+    covariance = np.zeros((len(rays), 2, 7, 7))
+    covariance[..., :3, :3] = (_ROLL_SD**2 * along + _SWING_SD**2 * (np.eye(3) - along))[:, None]
+    knees = rotations[:, _KNEES]
+    covariance[..., 3:6, 3:6] = knees * _KNEE_SDS**2 @ np.swapaxes(knees, -1, -2)
+    covariance[..., 6, 6] = _PITCH_SD**2
     return covariance
 
 
 def _turned(rotations: np.ndarray, turns: np.ndarray) -> np.ndarray:
-    """Both legs turned by (frames, 2, 5) `turns`: the leg about the hip, the shank about the knee, the foot."""
+    """Both legs turned by (frames, 2, 7) `turns`: the leg about the hip, the shank about the knee, the foot."""
     swing = _from_rotvecs(turns[..., :3])
-    bend = _from_rotvecs(turns[..., 3:4] * (rotations[:, _KNEES] @ _SIDEWAYS))
-    tilt = _from_rotvecs(turns[..., 4:] * (rotations[:, _ANKLES] @ _SIDEWAYS))
+    bend = _from_rotvecs(turns[..., 3:6])
+    tilt = _from_rotvecs(turns[..., 6:] * (rotations[:, _ANKLES] @ _SIDEWAYS))
     turned = rotations.copy()
     turned[:, _HIPS] = swing @ rotations[:, _HIPS]
     turned[:, _KNEES] = swing @ bend @ rotations[:, _KNEES]
@@ -89,7 +91,7 @@ def _turned(rotations: np.ndarray, turns: np.ndarray) -> np.ndarray:
 def _linearised(
     rotations: np.ndarray, root: np.ndarray, feet: Soles, goals: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(frames, 2, 3) what the feet lack to their goals, and (frames, 2, 3, 5) how the turns move them."""
+    """(frames, 2, 3) what the feet lack to their goals, and (frames, 2, 3, 7) how the turns move them."""
     joints = joint_positions(rotations, root, feet.joints_rest)
     soles = feet.posed(rotations, joints)
     heights = soles[..., 1] - soles[..., 1].min(axis=-1, keepdims=True)
@@ -103,7 +105,7 @@ def _linearised(
     jacobian = np.concatenate(
         [
             -skew(ankles - joints[:, _HIPS]),
-            np.cross(rotations[:, _KNEES] @ _SIDEWAYS, ankles - joints[:, _KNEES])[..., None],
+            -skew(ankles - joints[:, _KNEES]),
             (by_pitch * _forefoot_share(foot, touching))[..., None],
         ],
         axis=-1,
