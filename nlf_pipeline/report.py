@@ -113,7 +113,7 @@ def _judge(
     floors: list[Floor],
     evaluation: Path | None,
 ) -> QualityReport:
-    persons = [person_quality(person, facts.fps) for person in measures]
+    persons = [person_quality(person, facts) for person in measures]
     grounds = [floor_quality(floor, shot, anybody=len(persons) > 0) for shot, floor in enumerate(floors)]
     return QualityReport(
         video_id=facts.video_id,

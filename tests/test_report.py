@@ -198,7 +198,8 @@ def test_doubts_about_identities_name_the_people_and_the_moment(reported):
     doubts = [IdentityDoubt(30, 36, [1, 2], "crossing", 0.2), IdentityDoubt(60, 62, [2], "reappearance", 0.4)]
     quality, page = reported(Scene(doubts=doubts))
     assert [verdicts(person)["identity"] for person in quality.people] == ["check", "check"]
-    assert any("person 1" in line and "1.0-1.2 s" in line and "tracks show" in line for line in quality.to_do)
+    told = next(line for line in quality.to_do if line.startswith("person 1"))
+    assert "with person 2: look at 1.0-1.2 s" in told and "tracks show --video-id walkers" in told
     assert page.count('class="doubt"') == 3
 
 

@@ -15,6 +15,7 @@ from nlf_pipeline.artefacts import (
     SceneCameras,
     VideoFacts,
 )
+from nlf_pipeline.reporting.quality import CameraQuality, QualityReport
 from nlf_pipeline.workflow.run_summary import failure_summary, run_summary
 
 
@@ -59,6 +60,18 @@ def test_a_run_without_doubts_has_no_notes(tmp_path):
     assert "walk: 3 frames at 25 frames/s, 1 person" in summary
     assert "bodies.npz" in summary
     assert "note" not in summary and "never_ran" not in summary
+
+
+def test_the_verdict_is_told_unless_the_bodies_are_newer(tmp_path):
+    folder = tmp_path / "walk"
+    write_results(folder)
+    camera = CameraQuality("good", "static", 500.0, 65.0, "user", 1.0, 1.0, None, 0.0, [0.0], [], [], [])
+    QualityReport(
+        "walk", "check", "1 person: 1 to check", [], 3, 25.0, (640, 360), 1, [], [], camera, [], []
+    ).save(folder / "report.json")  # fmt: skip
+    assert "verdict: check (1 person: 1 to check); see" in run_summary(["walk"], results=tmp_path)
+    os.utime(folder / "report.json", (100, 100))
+    assert "verdict:" not in run_summary(["walk"], results=tmp_path)
 
 
 @pytest.mark.parametrize(

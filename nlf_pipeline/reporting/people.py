@@ -4,13 +4,14 @@ import math
 
 import numpy as np
 
+from nlf_pipeline.artefacts import VideoFacts
 from nlf_pipeline.filtering import true_runs
 from nlf_pipeline.reporting.limits import PERSON_LIMITS
 from nlf_pipeline.reporting.person_measures import PersonMeasures
 from nlf_pipeline.reporting.presence import spans_of, spans_text
 from nlf_pipeline.reporting.quality import VERDICTS, Finding, PersonQuality, worst
 
-_SHOW_TRACKS = "run `nlf-pipeline tracks show` to see who is who"
+_SHOW_TRACKS = "run `nlf-pipeline tracks show --video-id {video_id}` to see who is who"
 _WORDS = {
     "seen": ("seen for {}", "too short to smooth; give the clip more time, or leave this person out"),
     "filled": ("{} of the frames filled in", "the camera view shows it; max_gap sets how long a gap is filled"),
@@ -37,22 +38,22 @@ _WORDS = {
         "the camera view shows who is right; less smoothing follows the estimates more closely",
     ),
     "overlap": ("{} of the frames inside another body", f"one person twice, or a wrong distance; {_SHOW_TRACKS}"),
-    "identity": ("perhaps mixed up with somebody", _SHOW_TRACKS),
+    "identity": ("perhaps mixed up with {}", _SHOW_TRACKS),
 }
 """Reason and advice by the key of the limit."""
 _NONE = {"jumps": "no sudden jumps", "identity": "nothing speaks for a mix-up"}
 """Reasons where nothing was counted."""
 
 
-def person_quality(person: PersonMeasures, fps: float) -> PersonQuality:
+def person_quality(person: PersonMeasures, facts: VideoFacts) -> PersonQuality:
     """Judge one person.
 
     Args:
         person: what was measured.
-        fps: frames per second.
+        facts: of the clip.
     """
-    presence, feet = person.presence, person.feet
-    findings = judge_person(person, fps)
+    presence, feet, fps = person.presence, person.feet, facts.fps
+    findings = judge_person(person, facts)
     verdict = worst([finding.verdict for finding in findings])
     shown = np.flatnonzero(presence.measured | presence.filled)
     below = np.maximum(-feet.height[np.isfinite(feet.height)], 0) * 1000
@@ -88,9 +89,9 @@ def person_quality(person: PersonMeasures, fps: float) -> PersonQuality:
     )
 
 
-def judge_person(person: PersonMeasures, fps: float) -> list[Finding]:
+def judge_person(person: PersonMeasures, facts: VideoFacts) -> list[Finding]:
     """Hold everything against its limit, in the order of the table of limits."""
-    presence, feet = person.presence, person.feet
+    presence, feet, fps = person.presence, person.feet, facts.fps
     shown = np.flatnonzero(presence.measured | presence.filled)
     heights = np.flatnonzero(np.isfinite(feet.height))
     depth = np.maximum(-feet.height, 0) * 1000
@@ -115,7 +116,8 @@ def judge_person(person: PersonMeasures, fps: float) -> list[Finding]:
         "overlap": (_share(person.overlap, shown), person.overlap, None),
         "identity": (float(len(person.doubts)), doubted, None),
     }
-    return [_finding(key, *values[key], fps) for key in PERSON_LIMITS]
+    others = " or ".join(person.mixed_up_with) or "somebody, before or after"
+    return [_finding(key, *values[key], others, facts) for key in PERSON_LIMITS]
 
 
 def main_reasons(findings: list[Finding], fps: float, most: int = 2) -> str:
@@ -133,7 +135,9 @@ def reason_with_place(finding: Finding, fps: float) -> str:
     return f"{finding.reason}: look at {where}" if where else finding.reason
 
 
-def _finding(key: str, value: float | None, frames: np.ndarray, weight: np.ndarray | None, fps: float) -> Finding:
+def _finding(
+    key: str, value: float | None, frames: np.ndarray, weight: np.ndarray | None, others: str, facts: VideoFacts
+) -> Finding:
     limit = PERSON_LIMITS[key]
     verdict = limit.judge(value)
     reason, advice = _WORDS[key]
@@ -146,9 +150,9 @@ def _finding(key: str, value: float | None, frames: np.ndarray, weight: np.ndarr
         value=value,
         unit=limit.unit,
         verdict=verdict,
-        reason=reason.format(limit.show(value)) if verdict else "nothing to measure",
-        advice=advice if is_bad else "",
-        spans=spans_of(frames, fps, weight) if is_bad else [],
+        reason=reason.format(others if key == "identity" else limit.show(value)) if verdict else "nothing to measure",
+        advice=advice.format(video_id=facts.video_id) if is_bad else "",
+        spans=spans_of(frames, facts.fps, weight) if is_bad else [],
     )
 
 

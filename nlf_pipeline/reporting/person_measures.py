@@ -61,6 +61,8 @@ class PersonMeasures:
     overlap: np.ndarray
     """(frames,) bool."""
     doubts: list[IdentityDoubt]
+    mixed_up_with: list[str]
+    """Names of the others in these doubts; empty if it may not be the same person before and after."""
     scale_correction: float
     height_m: float
 
@@ -84,6 +86,7 @@ def _measure(clip: ClipMotion, meshes: BodyMeshes, row: int, overlap: np.ndarray
     )
     segments = body_segments(bodies.visible[row], clip.shots)
     feet = _feet(clip, meshes, row, segments)
+    doubts = [doubt for doubt in clip.doubts if person_id in doubt.person_ids]
     off_floor_s, off_floor = longest_off_floor(feet.height, segments, bodies.fps)
     agrees = presence.measured & ~presence.repaired
     return PersonMeasures(
@@ -100,10 +103,17 @@ def _measure(clip: ClipMotion, meshes: BodyMeshes, row: int, overlap: np.ndarray
         reprojection_m=np.where(agrees, clip.agreement.reprojection_m[row], np.nan),
         limb_variation=limb_variation(clip.agreement.limb_lengths[row]),
         overlap=overlap,
-        doubts=[doubt for doubt in clip.doubts if person_id in doubt.person_ids],
+        doubts=doubts,
+        mixed_up_with=_others(clip, person_id, doubts),
         scale_correction=float(clip.fits.scale_correction[row]),
         height_m=_height(meshes, bodies.betas[row]),
     )
+
+
+def _others(clip: ClipMotion, person_id: int, doubts: list[IdentityDoubt]) -> list[str]:
+    """Names of those who are in doubts together with a person."""
+    ids = {other for doubt in doubts for other in doubt.person_ids} - {person_id}
+    return [name for name, other in zip(clip.names, clip.bodies.person_ids.tolist(), strict=True) if other in ids]
 
 
 def _feet(clip: ClipMotion, meshes: BodyMeshes, row: int, segments: list[slice]) -> FootFigures:

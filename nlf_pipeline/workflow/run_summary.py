@@ -42,15 +42,12 @@ def failure_summary(logs: Path, folders: Iterable[str], since: float) -> str:
 
 def _summary_lines(folder: Path) -> Iterable[str]:
     from nlf_pipeline.artefacts import Bodies, VideoFacts
-    from nlf_pipeline.reporting.quality import QualityReport
 
     facts, bodies = VideoFacts.load(folder / "video.json"), Bodies.load(folder / "bodies.npz")
     n_people = len(bodies.person_ids)
     people = {0: "nobody was found", 1: "1 person"}.get(n_people, f"{n_people} people")
     yield f"\n{folder.name}: {facts.n_frames} frames at {facts.fps:.5g} frames/s, {people}"
-    if (folder / "report.json").is_file():
-        quality = QualityReport.load(folder / "report.json")
-        yield f"  verdict: {quality.verdict} ({quality.summary})"
+    yield from _verdict_lines(folder)
     yield from (
         f"  note: {note}"
         for note in [*facts.warnings, *_camera_notes(folder), *_scale_notes(folder), *_floor_notes(folder)]
@@ -60,6 +57,16 @@ def _summary_lines(folder: Path) -> Iterable[str]:
             yield f"  {path}  ({path.stat().st_size / _BYTES_PER_KB:,.0f} kB)"
     if (folder / "evaluation.json").is_file():
         yield from _evaluation_lines(folder / "evaluation.json")
+
+
+def _verdict_lines(folder: Path) -> Iterable[str]:
+    from nlf_pipeline.reporting.quality import QualityReport
+
+    path = folder / "report.json"
+    # A run that was asked for less than everything may leave a report on older bodies behind.
+    if path.is_file() and path.stat().st_mtime >= (folder / "bodies.npz").stat().st_mtime:
+        quality = QualityReport.load(path)
+        yield f"  verdict: {quality.verdict} ({quality.summary}); see {folder / 'report.html'}"
 
 
 def _camera_notes(folder: Path) -> Iterable[str]:
