@@ -22,6 +22,8 @@ _OUTLIER_FACTOR = 4.0
 _DIFFERENCE = np.array([-1.0, 3.0, -3.0, 1.0])
 """The jerk of four frames: what a smooth path keeps small."""
 _RIDGE = 1e-9
+_CHUNK_FRAMES = 4096
+"""Medians of so many frames at a time, which bounds the memory."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,11 @@ def windowed_median(values: np.ndarray, weights: np.ndarray, window_frames: int)
     padded = np.pad(values, [(half, half), (0, 0)], mode="edge")
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1, axis=0)
     counts = np.lib.stride_tricks.sliding_window_view(np.pad(weights, half), 2 * half + 1)
-    return geometric_median(np.moveaxis(windows, -1, 1), counts)
+    windows, medians = np.moveaxis(windows, -1, 1), np.empty_like(values)
+    for start in range(0, len(values), _CHUNK_FRAMES):
+        part = slice(start, start + _CHUNK_FRAMES)
+        medians[part] = geometric_median(windows[part], counts[part])
+    return medians
 
 
 def geometric_median(points: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -9,12 +9,16 @@ from smplfitter.pt import BodyFitter
 from nlf_pipeline.artefacts import BodyFits, SceneCameras, VideoFacts
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
 from nlf_pipeline.errors import ArtefactError
-from nlf_pipeline.fitting.person_fits import PersonFit, fit_people
+from nlf_pipeline.fitting.fit_reuse import cached_fits
+from nlf_pipeline.fitting.person_fits import PersonFit
 from nlf_pipeline.fitting.pose_fitting import one_torch_thread
 from nlf_pipeline.fitting.shared_floor import floor_factors
 from nlf_pipeline.fitting.track_smoothing import Smoothing, SmoothTrack, smooth_root, smooth_track
 from nlf_pipeline.kinematics import joint_positions, local_rotvecs
+from nlf_pipeline.person_cache import PersonCache
 from nlf_pipeline.predictions import Predictions
+
+_CHUNK_FRAMES = 1024
 
 
 def fit(
@@ -24,6 +28,7 @@ def fit(
     video_facts: Path,
     body: Path,
     out: Path,
+    cache: Path | None = None,
     beta_regularizer: float = 0.05,
     smoothing_s: float = 0.18,
     max_gap_s: float = 0.5,
@@ -40,6 +45,7 @@ def fit(
         video_facts: video.json.
         body: folder with the body model.
         out: fits.npz to write.
+        cache: folder for what was fitted of each person, to be used again; nothing is kept unless given.
         beta_regularizer: pull of the shape towards the average body; >= 0.
         smoothing_s: motion of this period keeps half its amplitude, slower motion keeps more; seconds, 0 for none.
         max_gap_s: longest gap in a track that is filled by interpolation, seconds; >= 0.
@@ -50,10 +56,10 @@ def fit(
             f"{predictions} has {source.n_frames} frames, {cameras} has {len(scene.T_scene_cam)} and {video_facts} "
             f"has {facts.n_frames}: they should be of one video. Delete them and run again."
         )
-    fitter = BodyFitter(load_body_model(body, subset=True))
+    fitter, kept = BodyFitter(load_body_model(body, subset=True)), PersonCache(cache)
     how = Smoothing(facts.fps, facts.shots(), smoothing_s, max_gap_s)
     with one_torch_thread():
-        people = fit_people(source, fitter, beta_regularizer)
+        people = cached_fits(kept, source, fitter, beta_regularizer)
         people = _resized(people, scene.person_scale, fitter, beta_regularizer)
         meshes = BodyMeshes(fitter.body_model)
         tracks = [
@@ -67,6 +73,7 @@ def fit(
         tracks[k] = replace(tracks[k], root=smooth_root(people[k].track, scene.T_scene_cam, how)[0])
     betas = np.stack([person.betas for person in people]) if people else np.zeros((0, meshes.model.num_betas))
     _body_fits(source, betas, tracks, meshes, factors * scene.person_scale).save(out)
+    kept.prune()
 
 
 def _resized(
@@ -98,9 +105,11 @@ def _body_fits(
     )
     rest = meshes.joints_rest(fits.betas)
     for k, track in enumerate(tracks):
-        fits.pose_rotvecs[k] = local_rotvecs(track.rotations)
+        for start in range(0, frames, _CHUNK_FRAMES):
+            part = slice(start, start + _CHUNK_FRAMES)
+            fits.pose_rotvecs[k, part] = local_rotvecs(track.rotations[part])
+            fits.joints[k, part] = joint_positions(track.rotations[part], track.root[part], rest[k])
         fits.trans[k] = np.where(track.visible[:, None], track.root - rest[k, 0], 0)
-        fits.joints[k] = joint_positions(track.rotations, track.root, rest[k])
         fits.visible[k], fits.filled[k] = track.visible, track.visible & ~track.observed
         fits.repaired[k] = track.repaired
     return fits

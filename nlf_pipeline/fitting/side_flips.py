@@ -25,6 +25,7 @@ _JUDGED = [
     for part in ("hip", "knee", "ankle", "foot", "shoulder", "elbow", "wrist")
 ]
 _MIRROR = np.diag([-1.0, 1.0, 1.0])
+_CHUNK_FRAMES = 1024
 _INDEPENDENT_JOINTS = 5.0
 """The evidence of all joints together counts as that of so many that move on their own."""
 _NOISE_M, _ACCELERATION = 0.015, 12.0
@@ -80,10 +81,13 @@ def find_flips(track: SeenTrack, joints_rest: np.ndarray, up: np.ndarray, fps: f
     n = len(track.frames)
     if n < 3:
         return np.zeros(n, dtype=np.int64)
-    bodies = [corrected(track.rotations, np.full(n, side), track.rays, up) for side in Sides]
-    origin = np.zeros((n, 3))
-    places = np.stack([joint_positions(turned, origin, joints_rest)[:, _JUDGED] for turned in bodies])
-    facing = np.stack([turned[:, 0, :, 2] for turned in bodies])
+    places, facing = np.empty((len(Sides), n, len(_JUDGED), 3), np.float32), np.empty((len(Sides), n, 3))
+    for start, side in product(range(0, n, _CHUNK_FRAMES), Sides):
+        part = slice(start, start + _CHUNK_FRAMES)
+        rotations, rays = track.rotations[part], track.rays[part]
+        turned = corrected(rotations, np.full(len(rays), side), rays, up)
+        places[side, part] = joint_positions(turned, np.zeros((len(rays), 3)), joints_rest)[:, _JUDGED]
+        facing[side, part] = turned[:, 0, :, 2]
     return _cheapest_way(_motion_costs(places, track.frames / fps), _state_costs(facing, track, up, fps))
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nlf_pipeline.body_models import joint_index
-from nlf_pipeline.filtering import Filter, smooth_path, smooth_rotations, track_segments
+from nlf_pipeline.filtering import Filter, smooth_path, smooth_rotations, track_segments, true_runs
 from nlf_pipeline.fitting.gravity import up_direction
 from nlf_pipeline.fitting.side_flips import SeenTrack, Sides, corrected, find_flips, swap_sides
 from nlf_pipeline.fitting.trunk_prior import hold_trunk, usual_pose
@@ -97,14 +97,18 @@ def smooth_track(track: PoseTrack, joints_rest: np.ndarray, T_scene_cam: np.ndar
     visible, limb_belief = np.zeros(len(rotations), dtype=bool), np.zeros(len(rotations))
     confidence = part_confidence(track)
     for segment in how.segments(track.observed):
-        turned = T_scene_cam[segment, None, :3, :3] @ track.rotations_cam[segment]
         rotations[segment], limb_belief[segment] = _smooth_parts(
-            turned, track.observed[segment], confidence[segment], how.rule(how.period_s, _ROTATION_FLOOR, _MEDIAN_S)
+            T_scene_cam[segment, :3, :3],
+            track.rotations_cam[segment],
+            track.observed[segment],
+            confidence[segment],
+            how.rule(how.period_s, _ROTATION_FLOOR, _MEDIAN_S),
         )
         visible[segment] = True
     if visible.any():
         usual = usual_pose(rotations[track.observed])
-        rotations[visible] = hold_trunk(rotations[visible], joints_rest, usual)
+        for segment in true_runs(visible):
+            rotations[segment] = hold_trunk(rotations[segment], joints_rest, usual)
     hardly_believed = np.minimum(place_belief, limb_belief) < _DISBELIEF
     return SmoothTrack(rotations, root, visible, track.observed, track.observed & (flipped | hardly_believed))
 
@@ -150,27 +154,28 @@ def put_sides_right(
     flipped = np.zeros(len(track.observed), dtype=bool)
     for segment in track_segments(track.observed, how.shots, int(_FLIPS_MAX_GAP_S * how.fps)):
         frames = segment.start + np.flatnonzero(track.observed[segment])
-        R_scene_cam = T_scene_cam[frames, None, :3, :3]
-        seen = SeenTrack(
-            frames, R_scene_cam @ rotations[frames], root[frames], root[frames] - T_scene_cam[frames, :3, 3]
-        )
+        R_scene_cam = T_scene_cam[frames, None, :3, :3].astype(np.float32)
+        rays = root[frames] - T_scene_cam[frames, :3, 3]
+        seen = SeenTrack(frames, R_scene_cam @ rotations[frames], root[frames], rays)
         up = up_direction(seen.rotations, T_scene_cam[segment])
         sides = find_flips(seen, joints_rest, up, how.fps)
-        fixed = corrected(seen.rotations, sides, seen.rays, up)
-        rotations[frames] = np.swapaxes(R_scene_cam, -1, -2) @ fixed
-        uncertainty[frames] = swap_sides(uncertainty[frames], sides)
-        flipped[frames] = sides != Sides.RIGHT
+        wrong = np.flatnonzero(sides != Sides.RIGHT)
+        fixed = corrected(seen.rotations[wrong], sides[wrong], rays[wrong], up)
+        rotations[frames[wrong]] = np.swapaxes(R_scene_cam[wrong], -1, -2) @ fixed
+        uncertainty[frames[wrong]] = swap_sides(uncertainty[frames[wrong]], sides[wrong])
+        flipped[frames[wrong]] = True
     return replace(track, rotations_cam=rotations, uncertainty=uncertainty), flipped
 
 
 def _smooth_parts(
-    rotations: np.ndarray, observed: np.ndarray, confidence: np.ndarray, rule: Filter
+    R_scene_cam: np.ndarray, rotations_cam: np.ndarray, observed: np.ndarray, confidence: np.ndarray, rule: Filter
 ) -> tuple[np.ndarray, np.ndarray]:
     """One segment's smooth (frames, joints, 3, 3) rotations, and (frames,) how far the usual part was believed."""
-    smooth, beliefs = np.empty_like(rotations, dtype=np.float32), []
-    for joint in range(rotations.shape[1]):
+    smooth, beliefs = np.empty_like(rotations_cam), []
+    for joint in range(rotations_cam.shape[1]):
         if joint not in _TOES_RIDE_ON:
-            smooth[:, joint], belief = smooth_rotations(rotations[:, joint], observed, confidence[:, joint], rule)
+            turned = R_scene_cam @ rotations_cam[:, joint]
+            smooth[:, joint], belief = smooth_rotations(turned, observed, confidence[:, joint], rule)
             beliefs.append(belief)
     for toes, ankle in _TOES_RIDE_ON.items():
         smooth[:, toes] = smooth[:, ankle]

@@ -27,6 +27,8 @@ _PLACE_SD = 0.05
 _TURN_SD = 0.3
 """Error of an estimated part's orientation, radians per axis."""
 _CHUNK_FRAMES = 256
+_USUAL_FRAMES = 4000
+"""About so many frames, spread evenly, tell a usual pose."""
 _PARENTS = list(SMPL_PARENTS)
 
 
@@ -50,7 +52,8 @@ class _Chain:
 
 def usual_pose(rotations: np.ndarray) -> np.ndarray:
     """(joints, 3, 3) parent-relative rotations in the middle of (n, joints, 3, 3) global ones; n > 0."""
-    return project_rotations(np.median(_relative(rotations), axis=0))
+    some = rotations[:: 1 + len(rotations) // _USUAL_FRAMES]
+    return project_rotations(np.median(_relative(some), axis=0))
 
 
 def hold_trunk(rotations: np.ndarray, joints_rest: np.ndarray, usual: np.ndarray) -> np.ndarray:
