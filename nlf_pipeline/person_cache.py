@@ -52,6 +52,11 @@ class PersonCache:
         self._context = digest(*context)
         self._used: set[Path] = set()
 
+    @property
+    def keeps(self) -> bool:
+        """Whether anything is kept at all."""
+        return self._folder is not None
+
     def key(self, what: str, *depends_on: Part) -> str:
         """The key of a result.
 

@@ -92,7 +92,8 @@ rule fit:
         "{wildcards.video}: fit and smooth the bodies"
     shell:
         "exec nlf-pipeline --log {log:q} fit --predictions {input.predictions:q} --cameras {input.cameras:q}"
-        " --video-facts {input.facts:q} --out {output:q} {params.options}"
+        " --video-facts {input.facts:q} --out {output:q}"
+        " --cache results/{wildcards.video:q}/.people/fit {params.options}"
 
 
 rule ground:
