@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rlemasklib import RLEMask
 from synthetic_videos import write_video
 
-from nlf_pipeline.artefacts import VideoFacts
+from nlf_pipeline.artefacts import IdentityDoubt, IdentityDoubts, VideoFacts
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.evaluation.identities import mask_overlap
 from nlf_pipeline.masks import MaskTracks
@@ -83,6 +83,19 @@ def test_points_choose_people_in_their_frame():
     assert choose(everybody, points=((25.0, 50.0),), frame=0).followed.masks == (tuple(SMALL),)
     both = choose(everybody, max_persons=1, points=((25.0, 70.0), (100.0, 50.0)), frame=3)
     assert both.followed.masks == (tuple(LARGE), tuple(late))
+
+
+def test_doubts_are_about_the_people_followed_under_their_new_ids():
+    doubts = [
+        IdentityDoubt(2, 3, [0, 2], "crossing", 0.2),
+        IdentityDoubt(1, 2, [1, 2], "occlusion", 0.5),
+        IdentityDoubt(0, 1, [1], "reappearance", 0.1),
+    ]
+    everybody = tracks(SMALL, SHORT, LARGE)
+    people = choose_people(everybody, PeopleChoice(2, (), 0), [slice(0, 4)], doubts)
+    assert [(d.start, d.person_ids) for d in people.doubts.doubts] == [(0, [2]), (1, [2, 1]), (2, [1])]
+    people = choose_people(everybody, PeopleChoice(1, (), 0), [slice(0, 4)], doubts)
+    assert [(d.start, d.person_ids) for d in people.doubts.doubts] == [(1, [1]), (2, [1])]
 
 
 def test_a_point_just_beside_somebody_still_means_him():
@@ -216,6 +229,7 @@ def test_people_who_cross_are_kept_apart(crossing, tmp_path):
     scores = identity_scores(overlap, truth.visible, found.visible)
     assert scores.switches == 0 and scores.recall > 0.93
     assert overlap.max(axis=2)[truth.visible.T].mean() > 0.85
+    assert IdentityDoubts.load(tmp_path / "identity_doubts.json").doubts == []
     for at_one_time in zip(*found.masks, strict=True):
         shown = [mask for mask in at_one_time if mask is not None]
         assert max(sum(mask.to_array().astype(int) for mask in shown).ravel()) <= 1

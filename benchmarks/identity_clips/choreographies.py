@@ -47,7 +47,7 @@ _LEFT, _RIGHT, _NEARER = -np.pi / 2, np.pi / 2, 0.0
 _TOGETHER = (
     _straight((-2.2, -4.6), (2.2, -4.6), 4.6),
     _straight((-1.9, -5.3), (2.5, -5.3), 4.6, phase=0.7),
-    _straight((2.4, -5.0), (-2.4, -5.0), 4.8, phase=1.3),
+    _straight((2.4, -6.0), (-2.4, -6.0), 4.8, phase=1.3),
 )
 _SIDE_BY_SIDE = (
     _straight((-2.4, -4.6), (1.6, -4.6), 4.6),
@@ -56,7 +56,7 @@ _SIDE_BY_SIDE = (
 )
 _FRONT_TO_BACK = (
     _straight((-0.55, -9.0), (0.3, -3.6), 5.4),
-    _straight((0.55, -3.6), (-1.2, -8.6), 5.4, phase=0.8),
+    _straight((0.25, -3.6), (-1.5, -8.6), 5.4, phase=0.8),
     _straight((1.9, -8.4), (-1.2, -4.6), 5.4, phase=1.4),
 )
 _HIDDEN = (
@@ -80,7 +80,7 @@ _BEHIND_A_WALL = (
 )
 _BACK_FROM_A_WALL = (
     _script((-2.4, -6.2), _RIGHT, Leg(2.4, 0.95), Leg(1.6, 0.3, turn=np.pi), Leg(_FOR_EVER, 0.95)),
-    _script((2.5, -6.9), _LEFT, Leg(2.4, 0.95), Leg(1.6, 0.3, turn=np.pi), Leg(_FOR_EVER, 0.95), phase=0.9),
+    _script((2.5, -7.9), _LEFT, Leg(2.4, 0.95), Leg(1.6, 0.3, turn=np.pi), Leg(_FOR_EVER, 0.95), phase=0.9),
 )
 _MEET_AND_TURN = (
     _script((-1.9, -4.8), _RIGHT, Leg(1.9, 0.95), Leg(1.4, 0.2, turn=-np.pi), Leg(_FOR_EVER, 0.95)),
