@@ -81,7 +81,7 @@ def _given_factors(heights: tuple[float, ...], tracks: FootTracks, body: Path) -
     """(people,) factors to the given heights, NaN where there is none."""
     if not heights:
         return np.full(len(tracks.person_ids), np.nan)
-    return height_factors(heights, estimated_heights(tracks, BodyMeshes(load_body_model(body))))
+    return height_factors(heights, tracks.person_ids, estimated_heights(tracks, BodyMeshes(load_body_model(body))))
 
 
 def _log(

@@ -18,7 +18,7 @@ from nlf_pipeline.scaling.contact_scale import ray_axes, solve_contact
 from nlf_pipeline.scaling.foot_ray_scale import point_floor
 from nlf_pipeline.scaling.foot_tracks import FootTracks, ball_vertices, read_foot_tracks
 from nlf_pipeline.scaling.fusion import Evidence, correlated_variance, fuse_kinds, fuse_people
-from nlf_pipeline.scaling.given_sizes import estimated_heights
+from nlf_pipeline.scaling.given_sizes import estimated_heights, height_factors
 from nlf_pipeline.scaling.planted_feet import find_stances, stillest_scale
 from nlf_pipeline.scaling.segment_scale import feet_in_scene, segment_scale
 from nlf_pipeline.scaling.segments import PathSegment, path_segments, scale_segments
@@ -294,3 +294,10 @@ def test_height_follows_from_bones_whatever_the_pose(body_dir: Path, tmp_path: P
         vertices, _ = body.forward(np.zeros((1, 24, 3)), walk.betas, np.zeros((1, 3)))
         assert height == pytest.approx(float(np.ptp(vertices[0, :, 1])), rel=0.02)
     assert np.isnan(heights[2])
+
+
+def test_heights_go_by_id_whoever_was_dropped() -> None:
+    factors = height_factors((0.0, 1.8, 0.0, 1.5), np.array([4, 2, 3]), np.array([1.5, 1.5, 1.5]))
+    np.testing.assert_allclose(factors, [1, 1.2, np.nan])
+    with pytest.raises(UserError, match="2 people were followed: 2, 3. Give no height, or 0, for 1"):
+        height_factors((1.7, 1.8), np.array([2, 3]), np.ones(2))

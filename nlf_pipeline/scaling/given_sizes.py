@@ -49,18 +49,19 @@ def estimated_heights(tracks: FootTracks, body: BodyMeshes) -> np.ndarray:
     return per_chain * np.array(medians)
 
 
-def height_factors(heights: tuple[float, ...], estimated: np.ndarray) -> np.ndarray:
+def height_factors(heights: tuple[float, ...], person_ids: np.ndarray, estimated: np.ndarray) -> np.ndarray:
     """Factors that bring people to their heights.
 
     Args:
-        heights: metres, of the first people in order; 0 where it is not known.
+        heights: metres, of the people with the ids 1, 2, ...; 0 where it is not known.
+        person_ids: (people,) int.
         estimated: (people,) heights of the estimated bodies, metres; NaN of people never seen.
 
     Returns:
         (people,) factors; NaN where no height is given.
 
     Raises:
-        UserError: for more heights than people, and for heights that no one has.
+        UserError: for heights of people who are not there, and for heights that no one has.
     """
     for height in heights:
         if height and not _HEIGHTS[0] <= height <= _HEIGHTS[1]:
@@ -68,13 +69,14 @@ def height_factors(heights: tuple[float, ...], estimated: np.ndarray) -> np.ndar
                 f"person_height: found {height:g}, expected metres between {_HEIGHTS[0]:g} and {_HEIGHTS[1]:g}, "
                 "or 0 for a person whose height is not known"
             )
-    if len(heights) > len(estimated):
+    by_id = {person_id: height for person_id, height in enumerate(heights, start=1) if height}
+    missing = sorted(by_id.keys() - {*person_ids.tolist()})
+    if missing:
         raise UserError(
-            f"person_height: found {len(heights)} heights, but {len(estimated)} people were followed. "
-            "Give at most one for each person, in the order of their numbers."
+            f"person_height: found {len(heights)} heights, but {len(person_ids)} people were followed: "
+            f"{', '.join(map(str, person_ids.tolist())) or 'nobody'}. Give no height, or 0, for {missing[0]}."
         )
-    given = np.array([*heights, *[0.0] * (len(estimated) - len(heights))])
-    return np.where(given > 0, given, np.nan) / estimated
+    return np.array([by_id.get(person_id, np.nan) for person_id in person_ids.tolist()]) / estimated
 
 
 def distance_factor(
