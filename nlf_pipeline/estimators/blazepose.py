@@ -20,6 +20,7 @@ from nlf_pipeline.estimators.landmark_tracks import (
     spread_points,
     spread_rotations,
 )
+from nlf_pipeline.estimators.landmark_trust import without_wrong_sizes
 from nlf_pipeline.estimators.landmark_uncertainty import joint_uncertainties, vertex_uncertainties
 from nlf_pipeline.estimators.pose_prior import standing_prior
 from nlf_pipeline.estimators.windowed_solve import solve_windows
@@ -29,7 +30,8 @@ from nlf_pipeline.person_cache import PersonCache
 from nlf_pipeline.predictions import FramePredictions
 from nlf_pipeline.workflow.versions import code_version
 
-_LONGEST_GAP_S = 0.3
+_LONGEST_GAP_S = 0.6
+"""A track is solved as one over gaps up to this length, so that both sides of a gap agree."""
 _CHUNK_FRAMES = 64
 
 
@@ -65,7 +67,9 @@ class BlazePoseEstimator:
         """One FramePredictions per frame, in order, rows as in `tracks`, camera frame."""
         rows = tracks.rows_in(detected)
         found = cached_landmarks(self._cache, frames, facts, detected, sorted({*rows.flat} - {-1}))
-        people = [joined_landmarks(found, person_rows) for person_rows in rows]
+        people = [
+            without_wrong_sizes(joined_landmarks(found, person_rows), facts.shots(), facts.fps) for person_rows in rows
+        ]
         motions = [self._motion(person, facts, intrinsics) for person in people]
         for start in range(0, facts.n_frames, _CHUNK_FRAMES):
             chunk = slice(start, min(start + _CHUNK_FRAMES, facts.n_frames))

@@ -12,7 +12,7 @@ from scipy.interpolate import CubicSpline
 from scipy.ndimage import gaussian_filter1d
 
 from nlf_pipeline.artefacts import Intrinsics
-from nlf_pipeline.filtering import fill_linear
+from nlf_pipeline.filtering import fill_linear, project_rotations
 from nlf_pipeline.geometry import rotation_between
 from nlf_pipeline.landmarks import landmark_index
 
@@ -124,11 +124,4 @@ def spread_rotations(R: np.ndarray, n: int) -> np.ndarray:
     """Cubic interpolation of (instants, ..., 3, 3) rotations to `n` frames: of matrices, projected back."""
     if len(R) == n:
         return R
-    return nearest_rotations(spread_points(R, n))
-
-
-def nearest_rotations(matrices: np.ndarray) -> np.ndarray:
-    """The rotations nearest to (..., 3, 3) matrices, which may be of any rank and handedness."""
-    U, _, Vt = np.linalg.svd(matrices)
-    U[..., 2] *= np.linalg.det(U @ Vt)[..., None]
-    return U @ Vt
+    return project_rotations(spread_points(R, n))

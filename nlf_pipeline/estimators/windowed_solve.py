@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from nlf_pipeline.estimators.landmark_body import LandmarkBody
-from nlf_pipeline.estimators.landmark_tracks import LandmarkTrack, nearest_rotations
+from nlf_pipeline.estimators.landmark_tracks import LandmarkTrack
 from nlf_pipeline.estimators.pose_prior import PosePrior
 from nlf_pipeline.estimators.track_solve import SolvedTrack, SolveSettings, solve_tracks
+from nlf_pipeline.filtering import project_rotations
 
 WINDOW = 512
 """Longest track that is solved as one, in instants."""
@@ -81,4 +82,4 @@ def _blend(results: Sequence[SolvedTrack], windows: Sequence[slice]) -> SolvedTr
         total[part] += ramp
         for sums, values in ((R, result.R), (root, result.root), (betas, result.betas)):
             sums[part] += ramp.reshape(-1, *[1] * (values.ndim - 1)) * values
-    return SolvedTrack(nearest_rotations(R), root / total[:, None], betas / total[:, None])
+    return SolvedTrack(project_rotations(R), root / total[:, None], betas / total[:, None])
