@@ -8,6 +8,7 @@ from motion_clips.estimates import TrueTrack, confuse_sides, mirror_pose, turn_a
 from motion_clips.making import MotionTruth, clip_frames, make_clip
 from motion_clips.mishaps import FLIPPED, GROSS, UNSEEN, Kind, Mishaps, covered_joints, draw_kinds
 from motion_clips.specs import CLIPS, NLF_GRADE, NO_ERRORS, ErrorLevels, MotionClip
+from motion_clips.terrain import Terrain, TerrainClip
 from motion_clips.truth import camera_path, rest_feet, true_bodies, true_cameras
 from motion_clips.wandering import wander
 from motion_found import raw_motions
@@ -97,6 +98,22 @@ def test_without_errors_the_predictions_are_the_truth(body_dir: Path, meshes: Bo
     found = score(motions, truth, floor)
     assert found.mpjpe < 1 and found.root < 1 and found.slide < 0.5
     assert abs(found.ground_deg) < 1e-4 and abs(found.ground_mm) < 1e-4
+
+
+def test_on_a_ramp_the_truth_neither_sinks_nor_leans(body_dir: Path, meshes: BodyMeshes, tmp_path: Path):
+    ramp = Terrain("ramp", slope_deg=10, azimuth_deg=60)
+    clip = TerrainClip(n_people=1, n_frames=60, errors=NO_ERRORS, terrain=ramp)
+    truth = MotionTruth.load(make_clip(clip, tmp_path, body_dir), ramp)
+    T_scene_true = invert_rigid(truth.T_world_scene)
+    normal, up = T_scene_true[:3, :3] @ ramp.normal, T_scene_true[:3, 1]
+    x, z = ramp.centre_xz
+    offset = float(transform_points(T_scene_true, np.array([[x, 0, z]]))[0] @ normal)
+    floor = Floor(tuple(normal), offset, "feet", 1.0, 0.0, 9, kind="slope", up=tuple(up))
+    found = score(raw_motions(tmp_path, truth, meshes), truth, floor)
+    assert found.penetration < 8 and found.deep < 20
+    assert max(found.ground_deg, found.ground_mm, found.up_deg) < 1e-3
+    level = score(raw_motions(tmp_path, replace(truth, terrain=None), meshes), truth, replace(floor, up=None))
+    assert level.up_deg == level.ground_deg == pytest.approx(10, abs=0.01)
 
 
 def test_people_who_change_rows_are_noticed(body_dir: Path, meshes: BodyMeshes, tmp_path: Path):
