@@ -222,6 +222,17 @@ def test_rows_keep_their_identity_while_somebody_is_away():
     assert not second.image_px[~second.found].any()
 
 
+def test_what_is_found_of_one_does_not_depend_on_who_else_is_sought():
+    n = 20
+    frames, tracks = moving_people(n)
+    facts = VideoFacts("clip", WIDTH_PX, HEIGHT_PX, 25.0, n)
+    together = find_landmarks(frames, facts, tracks, biggest_person)
+    for row, expected in enumerate(together):
+        (alone,) = find_landmarks(frames, facts, tracks, biggest_person, rows=[row])
+        for name, values in vars(expected).items():
+            np.testing.assert_array_equal(vars(alone)[name], values)
+
+
 def test_a_cut_starts_everybody_anew():
     n, cut = 12, 6
     frames, tracks = moving_people(n)
