@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from nlf_pipeline.artefacts import BodyFits, Floor, Ground, SceneCameras, VideoFacts
+from nlf_pipeline.artefacts import BodyFits, Floor, Ground, Intrinsics, SceneCameras, VideoFacts
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.fitting.floor_kind import find_floor
-from nlf_pipeline.fitting.soles import Soles, find_soles
-from nlf_pipeline.fitting.standing import feet_in_shot, trunks_in_shot
+from nlf_pipeline.fitting.soles import find_soles
+from nlf_pipeline.fitting.standing import PlantedFeet, feet_in_shot, trunks_in_shot
 from nlf_pipeline.fitting.uprightness import UpBelief, believe_up
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,7 @@ def ground(
     video_facts: Path,
     body: Path,
     out: Path,
+    intrinsics: Path | None = None,
     threshold_m: float = 0.05,
     seed: int = 0,
 ) -> None:
@@ -43,6 +44,8 @@ def ground(
         video_facts: video.json.
         body: folder with the body model.
         out: ground.json to write.
+        intrinsics: intrinsics.json; where it says that the focal length is assumed, a slope along the view counts for
+            little. Without it the lens is taken to be known.
         threshold_m: feet farther from the plane than this do not stand on it, metres; > 0.
         seed: of RANSAC's draws.
     """
@@ -51,16 +54,20 @@ def ground(
     people, scene, facts = BodyFits.load(fits), SceneCameras.load(cameras), VideoFacts.load(video_facts)
     meshes = BodyMeshes(load_body_model(body, subset=True))
     feet = [find_soles(meshes, betas) for betas in people.betas]
-    floors = [_floor(people, feet, scene.T_scene_cam, shot, facts.fps, threshold_m, seed) for shot in facts.shots()]
+    knows_lens = intrinsics is None or Intrinsics.load(intrinsics).focal_source != "assumed"
+    floors = []
+    for shot in facts.shots():
+        trunks = trunks_in_shot(people, shot, scene.T_scene_cam, facts.fps)
+        up = believe_up(trunks, scene.T_scene_cam[shot], knows_lens)
+        planted = feet_in_shot(people, feet, shot, scene.T_scene_cam, up.direction, facts.fps)
+        floors.append(_floor(planted, up, scene.T_scene_cam, shot, threshold_m, seed))
     Ground(floors).save(out)
 
 
 def _floor(
-    people: BodyFits, feet: list[Soles], T_scene_cam: np.ndarray, shot: slice, fps: float, threshold: float, seed: int
+    planted: PlantedFeet, up: UpBelief, T_scene_cam: np.ndarray, shot: slice, threshold: float, seed: int
 ) -> Floor:
     """The floor of one shot, in its own scene frame."""
-    up = believe_up(trunks_in_shot(people, shot, T_scene_cam, fps), T_scene_cam[shot])
-    planted = feet_in_shot(people, feet, shot, T_scene_cam, up.direction, fps)
     if len(planted.seconds) >= _LEAST_STANCES:
         return find_floor(planted, up, threshold, seed)
     log.warning(

@@ -100,6 +100,7 @@ rule ground:
     input:
         fits="results/{video}/fits.npz",
         cameras="results/{video}/cameras.npz",
+        intrinsics="results/{video}/intrinsics.json",
         facts="results/{video}/video.json",
         body=BODY,
     output:
@@ -117,7 +118,7 @@ rule ground:
         "{wildcards.video}: find the floor"
     shell:
         "exec nlf-pipeline --log {log:q} ground --fits {input.fits:q} --cameras {input.cameras:q}"
-        " --video-facts {input.facts:q} --out {output:q} {params.options}"
+        " --intrinsics {input.intrinsics:q} --video-facts {input.facts:q} --out {output:q} {params.options}"
 
 
 rule world:

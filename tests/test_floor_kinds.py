@@ -105,6 +105,14 @@ def test_without_people_a_cameras_pitch_is_unknown_and_its_roll_is_small() -> No
     assert found.covariance[2, 2] > 10 * found.covariance[0, 0] > 0
 
 
+def test_an_assumed_lens_leaves_slopes_along_the_view_in_doubt() -> None:
+    camera = np.tile(rigid(Rotation.from_euler("x", 180, degrees=True).as_matrix(), np.zeros(3)), (5, 1, 1))
+    seen = trunks(np.random.default_rng(2), 60, UP, 2 * np.pi, 4)
+    known, assumed = (np.sqrt(np.diag(believe_up(seen, camera, lens).covariance)) for lens in (True, False))
+    assert assumed[2] > 1.5 * known[2]
+    assert assumed[0] == pytest.approx(known[0], rel=0.05)
+
+
 def test_somebody_estimated_too_large_does_not_tilt_the_floor() -> None:
     errors = []
     for seed in range(8):

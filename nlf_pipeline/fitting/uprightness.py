@@ -17,10 +17,12 @@ _PIECE_S = 1.0
 _TRUNK_SD = np.deg2rad(4.0)
 """Of an averaged trunk about its owner's usual lean."""
 _LEAN = np.deg2rad(3.0)
-_LEAN_SD = np.deg2rad(4.0), np.deg2rad(1.5)
+_LEAN_SD = np.deg2rad(5.0), np.deg2rad(1.5)
 """Forwards and sideways; of different people."""
-_PITCH_BIAS_SD, _ROLL_BIAS_SD = np.deg2rad(1.5), np.deg2rad(0.8)
+_PITCH_BIAS_SD, _ROLL_BIAS_SD = np.deg2rad(2.5), np.deg2rad(1.0)
 """By which all bodies may be estimated to lean along and across the camera's view."""
+_LENS_BIAS_SD = np.deg2rad(5.0)
+"""The same along the view where the focal length was assumed: a wrong one stretches the scene in depth."""
 _CAMERA_ROLL_SD, _CAMERA_PITCH_SD = np.deg2rad(4.0), np.deg2rad(20.0)
 _FARTHEST = np.deg2rad(50.0)
 """Bodies that lean farther than this from the camera's up are not standing."""
@@ -74,12 +76,13 @@ def average_trunks(person: int, rotations: np.ndarray, camera_up: np.ndarray, fp
     return Trunks(np.full(len(pieces), person), pieces[:, 0], pieces[:, 1], pieces[:, 2])
 
 
-def believe_up(trunks: Trunks, T_scene_cam: np.ndarray) -> UpBelief:
+def believe_up(trunks: Trunks, T_scene_cam: np.ndarray, knows_lens: bool = True) -> UpBelief:
     """The most probable up of trunks that lean and of cameras that roll a little, by reweighted least squares.
 
     Args:
         trunks: everybody's; may be empty.
         T_scene_cam: (frames, 4, 4).
+        knows_lens: the focal length was given or seen, not assumed.
 
     Returns:
         Up; its covariance includes the errors that all bodies share.
@@ -98,7 +101,8 @@ def believe_up(trunks: Trunks, T_scene_cam: np.ndarray) -> UpBelief:
         up = up / np.linalg.norm(up)
     axes = tangent_axes(up)
     mean_right = right.mean(axis=0) / max(np.linalg.norm(right.mean(axis=0)), 1e-9)
-    bias = np.outer(mean_right, mean_right) * (_ROLL_BIAS_SD**2 - _PITCH_BIAS_SD**2) + np.eye(3) * _PITCH_BIAS_SD**2
+    pitch_sd = _PITCH_BIAS_SD if knows_lens else _LENS_BIAS_SD
+    bias = np.outer(mean_right, mean_right) * (_ROLL_BIAS_SD**2 - pitch_sd**2) + np.eye(3) * pitch_sd**2
     return UpBelief(up, axes.T @ (covariance + axes @ bias @ axes.T) @ axes, "bodies")
 
 
