@@ -7,6 +7,7 @@ keeps millimetres; here and everywhere else it is metres.
 import contextlib
 import logging
 import lzma
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,8 +46,9 @@ class FramePredictions:
 def finite_rows(frame: FramePredictions) -> np.ndarray:
     """(people,) bool: every number of this person is one, and within reach of the file's numbers."""
     arrays = (frame.vertices, frame.joints, frame.vertex_uncertainties, frame.joint_uncertainties)
-    # Comparisons with NaN are false.
-    return np.all([(np.abs(a) < _FARTHEST_M).all(axis=tuple(range(1, a.ndim))) for a in arrays], axis=0)
+    flat = [a.reshape(len(a), math.prod(a.shape[1:])) for a in arrays]
+    # NaN passes through minimum and maximum, and comparisons with it are false.
+    return np.all([(a.max(axis=1) < _FARTHEST_M) & (a.min(axis=1) > -_FARTHEST_M) for a in flat], axis=0)
 
 
 def without_rows(frame: FramePredictions, rows: np.ndarray) -> FramePredictions:

@@ -21,8 +21,10 @@ _SIZE_TRUST = 0.85
 """How much of a frame's deviation from the usual size is made good; the rest is taken for error of measurement."""
 _BONES_M = (1.2, 12.0)
 """All bones of a body together, metres: 4 in an adult. What is outside of this is no body at any likely distance."""
-_LEAST_SPREAD_M = 0.05
-"""Root mean square distance of the vertices from their centre; 0.4 in an adult."""
+_LEAST_SPREAD_M = 0.2
+"""Of the vertices along the axis along which they spread most; 1 in an adult and more."""
+_LOOKED_AT = 64
+"""So many vertices, spread evenly, tell how far all spread."""
 
 
 @dataclass(frozen=True)
@@ -101,13 +103,11 @@ def fit_people(
         One fit per row asked for; not observed in any frame if there is no usable estimate.
     """
     rows = list(range(len(source.person_ids))) if rows is None else rows
-    people = [
-        PersonFitter(sample, source.n_frames, fitter, beta_regularizer) for sample in _sample_people(source, rows)
-    ]
+    samples, usable = _sample_people(source, rows)
+    people = [PersonFitter(sample, source.n_frames, fitter, beta_regularizer) for sample in samples]
     for start, chunk in _chunks(source):
-        usable = np.stack([usable_rows(frame) for frame in chunk])
-        for k, person in zip(rows, people, strict=True):
-            at = np.flatnonzero(usable[:, k])
+        for i, (k, person) in enumerate(zip(rows, people, strict=True)):
+            at = np.flatnonzero(usable[start : start + len(chunk), i])
             if len(at):
                 person.add(start + at, _points([chunk[i] for i in at], k))
     return [person.finish() for person in people]
@@ -116,9 +116,10 @@ def fit_people(
 def usable_rows(frame: FramePredictions) -> np.ndarray:
     """(people,) bool: estimated, every number finite, and of a size that a body can have."""
     usable = frame.valid & finite_rows(frame)
-    joints, vertices = (np.where(usable[:, None, None], points, 0) for points in (frame.joints, frame.vertices))
+    vertices = frame.vertices[:, :: 1 + frame.vertices.shape[1] // _LOOKED_AT]
+    joints, vertices = (np.where(usable[:, None, None], points, 0) for points in (frame.joints, vertices))
     bones = np.linalg.norm(joints[:, 1:] - joints[:, list(SMPL_PARENTS[1:])], axis=-1).sum(axis=1)
-    spread = np.sqrt(vertices.var(axis=1).sum(axis=-1))
+    spread = np.ptp(vertices, axis=1).max(axis=-1)
     return usable & (bones > _BONES_M[0]) & (bones < _BONES_M[1]) & (spread > _LEAST_SPREAD_M)
 
 
@@ -131,18 +132,23 @@ def _empty_track(frames: int, joints: int) -> PoseTrack:
     )
 
 
-def _sample_people(source: Predictions, rows: list[int]) -> list[BodyPoints]:
-    """Frames spread evenly over the appearances of each of the `rows`, in bounded memory."""
+def _sample_people(source: Predictions, rows: list[int]) -> tuple[list[BodyPoints], np.ndarray]:
+    """Frames spread evenly over the appearances of each of the `rows`, in bounded memory, and which are usable.
+
+    The second result is (frames, rows) bool.
+    """
     kept: list[list[FramePredictions]] = [[] for _ in rows]
     stride, seen = np.ones(len(kept), dtype=int), np.zeros(len(kept), dtype=int)
-    for frame in progress(source, source.n_frames, "fit shapes"):
-        for i in np.flatnonzero(usable_rows(frame)[rows]):
+    usable = np.zeros((source.n_frames, len(rows)), dtype=bool)
+    for t, frame in enumerate(progress(source, source.n_frames, "fit shapes")):
+        usable[t] = usable_rows(frame)[rows]
+        for i in np.flatnonzero(usable[t]):
             if seen[i] % stride[i] == 0:
                 kept[i].append(frame)
                 if len(kept[i]) > 2 * _SAMPLE_FRAMES:
                     kept[i], stride[i] = kept[i][::2], stride[i] * 2
             seen[i] += 1
-    return [_points(frames, k) for frames, k in zip(kept, rows, strict=True)]
+    return [_points(frames, k) for frames, k in zip(kept, rows, strict=True)], usable
 
 
 def _chunks(source: Predictions) -> Iterator[tuple[int, list[FramePredictions]]]:
