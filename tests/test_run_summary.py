@@ -37,7 +37,7 @@ def test_only_errors_of_this_run_are_told(tmp_path):
     assert failure_summary(tmp_path, ["never_ran"], since=150) == ""
 
 
-def write_results(folder, focal_source="user", ground_source="feet", notes=(), spread=0.05):
+def write_results(folder, focal_source="user", ground_source="feet", notes=(), spread=0.05, floor="flat"):
     """One person in three frames, as far as the summary reads it."""
     VideoFacts(folder.name, 640, 360, 25.0, 3).save(folder / "video.json")
     Intrinsics((640, 360), (500.0, 500.0), (319.5, 179.5), [], focal_source).save(folder / "intrinsics.json")
@@ -47,7 +47,9 @@ def write_results(folder, focal_source="user", ground_source="feet", notes=(), s
     SceneCameras(still, K, np.zeros(0), np.array([640, 360]), np.ones(1), np.array([spread]), np.ones(1)).save(
         folder / "cameras.npz"
     )
-    Ground([Floor((0.0, -1.0, 0.0), -1.6, ground_source, 1.0, 0.01, 10)]).save(folder / "ground.json")
+    Ground([Floor((0.0, -1.0, 0.0), -1.6, ground_source, 1.0, 0.01, 10, kind=floor, slope_deg=7.1)]).save(
+        folder / "ground.json"
+    )
     pose, place, shown = np.zeros((1, 3, 24, 3)), np.zeros((1, 3, 3)), np.ones((1, 3), bool)
     contacts = np.zeros((1, 3, 2), bool)
     people = Bodies(np.array([1]), 25.0, "open", pose, np.zeros((1, 10)), place, pose, shown, ~shown, contacts)
@@ -79,6 +81,8 @@ def test_the_verdict_is_told_unless_the_bodies_are_newer(tmp_path):
     [
         ({"focal_source": "assumed"}, "fov=DEGREES"),
         ({"ground_source": "camera"}, "too few feet"),
+        ({"floor": "slope"}, "slopes by 7 degrees"),
+        ({"floor": "uneven"}, "several heights"),
         ({"spread": 0.3}, "uncertain (30 %)"),
         ({"spread": np.inf}, "nothing tells the scale"),
         ({"notes": ["the camera seems to move"]}, "camera seems to move"),

@@ -100,9 +100,14 @@ def _scale_notes(folder: Path) -> Iterable[str]:
 def _floor_notes(folder: Path) -> Iterable[str]:
     from nlf_pipeline.artefacts import Bodies, Ground
 
-    sources = {floor.source for floor in Ground.load(folder / "ground.json").floors}
-    if "camera" in sources and len(Bodies.load(folder / "bodies.npz").person_ids):
+    floors = Ground.load(folder / "ground.json").floors
+    if any(floor.source == "camera" for floor in floors) and len(Bodies.load(folder / "bodies.npz").person_ids):
         yield "too few feet were seen at rest to find the floor: a level camera of usual height is assumed"
+    slopes = [floor.slope_deg for floor in floors if floor.kind == "slope"]
+    if slopes:
+        yield f"the floor slopes by {max(slopes):.0f} degrees; the world's up comes from the people, who stand upright"
+    if any(floor.kind == "uneven" for floor in floors):
+        yield "people stand at several heights, as on stairs: y = 0 is where most feet stood"
 
 
 def _evaluation_lines(path: Path) -> Iterable[str]:
