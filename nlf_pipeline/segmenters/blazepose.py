@@ -61,8 +61,7 @@ def follow_everybody(frames: Iterable[np.ndarray], facts: VideoFacts) -> tuple[M
             shortest = min(_SHORTEST_S * facts.fps, (shot.stop - shot.start) / 2)
             row_of: dict[int, int] = {}
             for k, person in enumerate(found.people):
-                seen = sum(not sighting.is_guess for sighting in person)
-                if seen >= shortest and reliability(person, facts.fps) > _LEAST_RELIABILITY:
+                if len(person) >= shortest and reliability(person, facts.fps) > _LEAST_RELIABILITY:
                     row_of[k] = len(people)
                     people.append(person)
             doubts += _doubts_by_row(found.doubts, row_of)

@@ -34,12 +34,11 @@ def cut_tracklets(tracklets: Sequence[Tracklet], fps: float) -> list[Piece]:
     cuts: list[dict[int, float]] = [{} for _ in tracklets]
     where = [{s.frame: i for i, s in enumerate(tracklet)} for tracklet in tracklets]
     for k, tracklet in enumerate(tracklets):
-        for moment in _hidden_moments(tracklet):
+        for moment, clearness in _hidden_moments(tracklet):
             hidden = tracklet[moment]
             met = [j for j in range(len(tracklets)) if j != k and _is_near(tracklets[j], where[j], hidden)]
             if not met:
                 continue
-            clearness = 0.0 if hidden.is_guess else hidden.visible_part
             for j in (k, *met):
                 position = where[j][hidden.frame]
                 cuts[j][position] = min(clearness, cuts[j].get(position, 1.0))
@@ -50,14 +49,18 @@ def cut_tracklets(tracklets: Sequence[Tracklet], fps: float) -> list[Piece]:
     ]
 
 
-def _hidden_moments(tracklet: Tracklet) -> list[int]:
-    """Positions at which least is visible, in each stretch between clear sightings."""
+def _hidden_moments(tracklet: Tracklet) -> list[tuple[int, float]]:
+    """Positions at which least is visible, in each stretch between clear sightings, and how much that is."""
+    frames = [s.frame for s in tracklet]
+    shown = [
+        0.0 if k and frames[k] > frames[k - 1] + 1 else s.visible_part  # after a gap, in which he was hidden
+        for k, s in enumerate(tracklet)
+    ]
     moments = []
-    unclear = [s.is_guess or s.visible_part < CLEAR for s in tracklet]
-    for hidden, run in itertools.groupby(range(len(tracklet)), key=lambda i: unclear[i]):
-        stretch = list(run)
+    for hidden, run in itertools.groupby(range(len(tracklet)), key=lambda k: shown[k] < CLEAR):
         if hidden:
-            moments.append(min(stretch, key=lambda i: (not tracklet[i].is_guess, tracklet[i].visible_part)))
+            least = min(run, key=lambda k: shown[k])
+            moments.append((least, shown[least]))
     return moments
 
 
@@ -71,12 +74,10 @@ def _is_near(tracklet: Tracklet, where: dict[int, int], hidden: Sighting) -> boo
 
 
 def _pieces(k: int, tracklet: Tracklet, crossings: dict[int, float], jumps: set[int]) -> list[Piece]:
-    """Pieces with enough that was really seen; cuts that would leave less are passed over."""
-    seen_before = np.cumsum([0, *(not s.is_guess for s in tracklet)])
+    """Pieces that are long enough; cuts that would leave shorter ones are passed over."""
     pieces, start = [], 0
     for position in sorted({*crossings, *jumps}):
-        before, after = seen_before[position] - seen_before[start], seen_before[-1] - seen_before[position]
-        if min(before, after) >= _SHORTEST:
+        if min(position - start, len(tracklet) - position) >= _SHORTEST:
             pieces.append(_piece(k, tracklet, start, position, crossings, jumps))
             start = position
     return [*pieces, _piece(k, tracklet, start, len(tracklet), crossings, jumps)]

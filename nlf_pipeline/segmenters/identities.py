@@ -8,7 +8,6 @@ import numpy as np
 from nlf_pipeline.artefacts.people import DoubtReason
 from nlf_pipeline.segmenters.appearance import average_parts, parts_distance
 from nlf_pipeline.segmenters.encounters import Piece, cut_tracklets
-from nlf_pipeline.segmenters.hindsight import without_wrong_guesses
 from nlf_pipeline.segmenters.linking import (
     Rivalry,
     TrackletEnds,
@@ -20,7 +19,7 @@ from nlf_pipeline.segmenters.linking import (
     rivalries,
 )
 from nlf_pipeline.segmenters.strays import return_strays
-from nlf_pipeline.segmenters.tracklets import CLEAR, Sighting, Tracklet, ends, typical_appearance, without_guesses
+from nlf_pipeline.segmenters.tracklets import CLEAR, Tracklet, ends, typical_appearance
 
 _ROUNDS = 4  # of linking; looks are compared over the chains of the round before
 _LOOKS_PIECES = 4  # of a chain, on either side of a link
@@ -28,6 +27,7 @@ _MANY_LOOKS = 25  # sightings; more do not make looks surer
 _CONTINUED_NATS = 5.0  # for pieces of one tracklet whose person was in full sight
 _DOUBT_MARGIN = 0.8
 _REAPPEARANCE_S = 1.0
+_SHOWN_PART = 0.25  # visible part of a body below which masks are mostly somebody else's
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ class Identities:
     """The people of a shot."""
 
     people: tuple[Tracklet, ...]
+    """Without sightings that show too little to be trusted; may be empty."""
     doubts: tuple[Doubt, ...]
 
 
@@ -103,8 +104,8 @@ def identify(tracklets: Sequence[Tracklet], fps: float, size_px: tuple[int, int]
         chained = chains(links, len(pieces))
         if links == before:
             break
-    joined = [_joined([pieces[k].sightings for k in chain]) for chain in chained]
-    people = tuple(without_wrong_guesses(person, fps) for person in return_strays(joined, fps))
+    joined = [tuple(s for k in chain for s in pieces[k].sightings) for chain in chained]
+    people = tuple(tuple(s for s in person if s.visible_part >= _SHOWN_PART) for person in return_strays(joined, fps))
     row_of = {k: row for row, chain in enumerate(chained) for k in chain}
     doubts = [
         _doubt(rivalry, pieces, tips, row_of, fps)
@@ -154,12 +155,3 @@ def _merged(doubts: Sequence[Doubt]) -> list[Doubt]:
         ):
             kept.append(doubt)
     return sorted(kept, key=lambda doubt: doubt.start)
-
-
-def _joined(pieces: Sequence[Tracklet]) -> Tracklet:
-    """One tracklet out of several whose sightings follow one another, but for guesses: these give way."""
-    joined: list[Sighting] = []
-    for piece in pieces:
-        joined = without_guesses(joined, piece[0].frame)
-        joined += [s for s in piece if not joined or s.frame > joined[-1].frame]
-    return tuple(joined)

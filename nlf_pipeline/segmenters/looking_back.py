@@ -4,15 +4,13 @@ Until he was found, his neighbours' masks may have held his pixels: so they are 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from nlf_pipeline.blazepose import PoseLandmarker
 from nlf_pipeline.segmenters.association import start_motion
 from nlf_pipeline.segmenters.following import Expectation, Seen, follow_group, is_duplicate
-from nlf_pipeline.segmenters.observation import Cover, Observation
-from nlf_pipeline.segmenters.sharing import Body, glimpse, own_mask
 from nlf_pipeline.segmenters.tracked_person import TrackedPerson
 
 Found = tuple[TrackedPerson, Seen]
@@ -26,8 +24,6 @@ class RecentFrame:
     image: np.ndarray
     """(height, width, 3) uint8 RGB."""
     found: list[Found]
-    guesses: list[Found]
-    """People hidden behind those, and where the colours of each were seen."""
 
 
 def look_again(
@@ -46,7 +42,7 @@ def look_again(
         `himself` first, then his neighbours; None if he or one of them is not seen.
     """
     expected = past.expect(recent.frame, fps)
-    near, strangers = [], list(recent.guesses)
+    near, strangers = [], []
     for person, seen in recent.found:
         touching = seen.observation.extent.intersects(expected.pose.extent)
         (near if touching else strangers).append((person, seen))
@@ -62,30 +58,6 @@ def look_again(
     return [(himself, again[0]), *((person, again[k + 1]) for k, (person, _) in enumerate(near))]
 
 
-def glimpse_again(recent: RecentFrame, past: TrackedPerson, himself: TrackedPerson, fps: float) -> list[Found] | None:
-    """What sticks out of somebody in an earlier frame in which his pose cannot be made out; arguments as before.
-
-    Returns:
-        `himself` first, then those who had his pixels; None if nothing of him can be seen.
-    """
-    pose = past.expect(recent.frame, fps).pose
-    body = Body(pose, past.looks)
-    covers: list[Cover] = []
-    neighbours: list[Found] = []
-    for person, seen in recent.found:
-        observation = seen.observation
-        if person is not himself and observation.extent.intersects(pose.extent):
-            own = own_mask(recent.image, observation, person.looks, [body])
-            observation = replace(observation, mask=own)
-            neighbours.append((person, replace(seen, observation=observation)))
-        covers.append((observation.window, observation.mask))
-    visible = glimpse(recent.image, body, covers)
-    if visible is None:
-        return None
-    seen = Seen(Observation(pose.landmarks_px, pose.visibility, pose.circle, *visible), past.looks, 0.0)
-    return [(himself, seen), *neighbours]
-
-
 def _as_seen(person: TrackedPerson, seen: Seen) -> Expectation:
     """To find somebody where he was found before."""
     circle = seen.observation.circle
@@ -99,11 +71,8 @@ def _as_seen(person: TrackedPerson, seen: Seen) -> Expectation:
     )
 
 
-def replace_found(recent: RecentFrame, anew: Sequence[Found], is_guess: bool) -> None:
-    """Put what was seen anew, the first of it perhaps a guess, in the place of what was seen before, in place."""
+def replace_found(recent: RecentFrame, anew: Sequence[Found]) -> None:
+    """Put what was seen anew in the place of what was seen before, in place."""
     seen_anew = {id(person) for person, _ in anew}
-    for kept in (recent.found, recent.guesses):
-        kept[:] = [found for found in kept if id(found[0]) not in seen_anew]
-    himself, *neighbours = anew
-    (recent.guesses if is_guess else recent.found).append(himself)
-    recent.found.extend(neighbours)
+    recent.found[:] = [found for found in recent.found if id(found[0]) not in seen_anew]
+    recent.found.extend(anew)

@@ -13,9 +13,6 @@ from nlf_pipeline.segmenters.observation import Cover, Observation, Pose, Window
 
 _STRIDE = 2  # pixels; who owns what is as coarse as the model's masks
 _SURE = 2.0  # difference of costs
-_HIDDEN = 0.4  # part of a body that must be covered for that to be why he was not found
-_GLIMPSE = 0.04  # part of a body
-_HIS_COLOURS = 0.6  # part of what sticks out
 _GRAIN_RADII = 0.04  # colours are compared over patches of this size, since single pixels are noisy
 
 
@@ -93,31 +90,3 @@ def foreign_pixels(image: np.ndarray, person: Body, others: Sequence[Body]) -> l
         foreign = (their.distance_radii == 0) & (their.cost(0) + _SURE < own.cost(0))
         covers.append((part, without_specks(_enlarged(foreign, part.shape))))
     return covers
-
-
-def glimpse(image: np.ndarray, person: Body, covers: Sequence[Cover]) -> Cover | None:
-    """What can be seen of somebody mostly hidden: pixels of his colours where his body sticks out from behind others.
-
-    Args:
-        image: (height, width, 3) uint8 RGB frame.
-        person: where he is expected.
-        covers: the people who were seen.
-
-    Returns:
-        None if nobody hides him, or what sticks out is not of his colours.
-    """
-    height_px, width_px = image.shape[:2]
-    part = Window(0, 0, width_px, height_px).intersection(person.pose.extent)
-    if min(part.shape) < 2 * _STRIDE:
-        return None
-    (fit,) = _fits(image, part, [person])
-    body = _enlarged(fit.distance_radii == 0, part.shape)
-    hidden = np.zeros(part.shape, bool)
-    for window, cover in covers:
-        hidden |= part.moved(cover, window)
-    free = body & ~hidden
-    his = without_specks(free & _enlarged(fit.score > 0, part.shape))
-    n_body, n_free, n_his = (int(np.count_nonzero(mask)) for mask in (body, free, his))
-    if n_free > (1 - _HIDDEN) * n_body or n_his < max(_GLIMPSE * n_body, _HIS_COLOURS * n_free):
-        return None
-    return part, his

@@ -28,11 +28,6 @@ class _Person:
     by_frame: dict[int, Sighting]
     looks: np.ndarray
 
-    def real(self, frame: int) -> Sighting | None:
-        """What was seen of him, not guessed."""
-        sighting = self.by_frame.get(frame)
-        return None if sighting is None or sighting.is_guess else sighting
-
 
 def return_strays(people: Sequence[Tracklet], fps: float) -> list[Tracklet]:
     """The same people with sightings exchanged where they are rather each other's.
@@ -60,9 +55,8 @@ class _Places:
     """Where a person was, between sightings too."""
 
     def __init__(self, person: Tracklet, fps: float) -> None:
-        real = [s for s in person if not s.is_guess]
-        self._frames = np.array([s.frame for s in real])
-        self._circles = np.array([(*s.centre_px, s.radius_px) for s in real]).reshape(-1, 3)
+        self._frames = np.array([s.frame for s in person])
+        self._circles = np.array([(*s.centre_px, s.radius_px) for s in person]).reshape(-1, 3)
         self._longest = _LONGEST_GAP_S * fps
 
     def at(self, frame: int) -> np.ndarray | None:
@@ -76,8 +70,6 @@ def _close_frames(a: _Person, b: _Person, at_a: _Places, at_b: _Places) -> list[
     """Frames in which one of them was seen, and both were about the same place."""
     frames = []
     for frame in sorted(set(a.by_frame) | set(b.by_frame)):
-        if a.real(frame) is None and b.real(frame) is None:
-            continue
         one, other = at_a.at(frame), at_b.at(frame)
         if one is None or other is None:
             continue
@@ -90,7 +82,7 @@ def _swap_gain(a: _Person, b: _Person, frame: int) -> float:
     """Nats by which the looks in a frame fit better the other way round."""
     gain = 0.0
     for own, other in ((a, b), (b, a)):
-        sighting = own.real(frame)
+        sighting = own.by_frame.get(frame)
         if sighting is not None:
             looks = sighting.appearance.astype(np.float32)
             trust = min(1.0, sighting.visible_part / _TELLING_PART)
@@ -128,9 +120,7 @@ def swapped_frames(frames: np.ndarray, gains: np.ndarray) -> np.ndarray:
 
 
 def _swap(a: _Person, b: _Person, frame: int) -> None:
-    """Exchange what was really seen; guesses do not change hands, and give way."""
-    seen = a.real(frame), b.real(frame)
+    seen = a.by_frame.pop(frame, None), b.by_frame.pop(frame, None)
     for person, sighting in ((a, seen[1]), (b, seen[0])):
-        person.by_frame.pop(frame, None)
         if sighting is not None:
             person.by_frame[frame] = sighting

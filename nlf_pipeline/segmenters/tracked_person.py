@@ -42,7 +42,7 @@ class TrackedPerson:
     origin: tuple[Motion, int] | None = None
     """How he moved in the last frame before he was lost, and that frame: where following him back leads to."""
     before: list[Sighting] = field(default_factory=list)
-    """Of the tracklet before that; its guesses give way to what is found in hindsight."""
+    """Of the tracklet before that."""
 
     @classmethod
     def start(cls, frame: int, seen: Seen) -> Self:

@@ -10,12 +10,11 @@ import numpy as np
 from nlf_pipeline.segmenters.appearance import parts_distance
 from nlf_pipeline.segmenters.association import match, overlap_groups
 from nlf_pipeline.segmenters.following import MIN_VISIBLE_PART, Seen, follow_group
-from nlf_pipeline.segmenters.looking_back import Found, RecentFrame, glimpse_again, look_again, replace_found
+from nlf_pipeline.segmenters.looking_back import Found, RecentFrame, look_again, replace_found
 from nlf_pipeline.segmenters.observation import Cover, Observation
 from nlf_pipeline.segmenters.people_search import PeopleSearch
-from nlf_pipeline.segmenters.sharing import Body, glimpse
 from nlf_pipeline.segmenters.tracked_person import TrackedPerson
-from nlf_pipeline.segmenters.tracklets import Sighting, Tracklet, ends, without_guesses
+from nlf_pipeline.segmenters.tracklets import Sighting, Tracklet, ends
 from nlf_pipeline.segmenters.workers import Models, Workers
 
 _SEARCH_S = 1 / 3  # between searches of the whole frame
@@ -72,11 +71,9 @@ class PeopleTracker:
                 self._close(person)
                 person.restart(frame, seen)
         self._record(frame, found, missing)
-        people = [seen.observation for _, seen in found]
-        guesses = self._glimpse(frame, image, people)
         for person in late:
             self._look_back(person, frame)
-        self._recent.append(RecentFrame(frame, image, found, guesses))
+        self._recent.append(RecentFrame(frame, image, found))
         self._drop_lost(frame)
         self._steps += 1
 
@@ -132,30 +129,13 @@ class PeopleTracker:
         extents = [seen.observation.extent for _, seen in found]
         extents += [person.expect(frame, self._fps).pose.extent for person in missing if person.frame < frame]
         for person, seen in found:
-            sighting = self._sighting(frame, seen, person.area_radii2, seen.observation.likeness())
+            sighting = self._sighting(frame, seen, person.area_radii2)
             if sighting.visible_part <= MIN_VISIBLE_PART:  # others own nearly all he claimed
                 continue
             alone = sum(seen.observation.extent.intersects(extent) for extent in extents) == 1
             person.meet(frame, self._fps, seen, sighting, alone)
 
-    def _glimpse(self, frame: int, image: np.ndarray, people: Sequence[Observation]) -> list[Found]:
-        """Mark what sticks out of people who are hidden behind those seen, without learning from it."""
-        covers: list[Cover] = [(person.window, person.mask) for person in people]
-        glimpsed = []
-        for person in self._people:
-            if person.frame == frame or not person.sightings:
-                continue
-            pose = person.expect(frame, self._fps).pose
-            visible = glimpse(image, Body(pose, person.looks), covers)
-            if visible is not None:
-                covers.append(visible)
-                observation = Observation(pose.landmarks_px, pose.visibility, pose.circle, *visible)
-                seen = Seen(observation, person.looks, 0.0)
-                person.sightings.append(self._sighting(frame, seen, person.area_radii2, None))
-                glimpsed.append((person, seen))
-        return glimpsed
-
-    def _sighting(self, frame: int, seen: Seen, area_radii2: float, likeness: float | None) -> Sighting:
+    def _sighting(self, frame: int, seen: Seen, area_radii2: float) -> Sighting:
         circle = seen.observation.circle
         return Sighting(
             frame=frame,
@@ -164,7 +144,7 @@ class PeopleTracker:
             mask=seen.observation.full_mask(self._size_px, self._mask_size_px),
             appearance=seen.looks.parts.astype(np.float16),
             visible_part=seen.observation.area_px / (area_radii2 * circle.radius_px**2),
-            likeness=likeness,
+            likeness=seen.observation.likeness(),
         )
 
     def _look_back(self, person: TrackedPerson, frame: int) -> None:
@@ -172,7 +152,7 @@ class PeopleTracker:
         if not person.sightings or person.sightings[-1].frame != frame:
             return
         earlier, now = person.sightings[:-1], person.sightings[-1]
-        seen_before = [s for s in [*person.before, *earlier] if not s.is_guess]
+        seen_before = earlier or person.before
         last_seen = seen_before[-1].frame if seen_before else -1
         origin = (ends(seen_before, self._fps).last, last_seen) if seen_before else None
         past = dataclasses.replace(person, sightings=[], origin=origin)
@@ -181,31 +161,21 @@ class PeopleTracker:
             if recent.frame <= last_seen or blind_frames >= _BLIND_S * self._fps:
                 break
             anew = self._workers.run(partial(_look_again, past, person, self._fps), recent)
-            is_guess = anew is None
-            blind_frames = blind_frames + 1 if is_guess else 0
-            anew = anew or glimpse_again(recent, past, person, self._fps)
-            if not anew:
-                continue
-            (_, seen), *neighbours = anew
-            likeness = None if is_guess else seen.observation.likeness()
-            sighting = self._sighting(recent.frame, seen, past.area_radii2, likeness)
-            if is_guess:
-                past.sightings.append(sighting)
-            else:
-                past.meet(recent.frame, self._fps, seen, sighting, alone=False)
-            for neighbour, changed in neighbours:
-                self._see_anew(neighbour, recent.frame, changed)
-            replace_found(recent, anew, is_guess)
-        if past.sightings:
-            person.sightings[:] = [*without_guesses(earlier, past.sightings[-1].frame), *past.sightings[::-1], now]
-            person.before[:] = without_guesses(person.before, past.sightings[-1].frame)
+            blind_frames = 0 if anew else blind_frames + 1
+            if anew:
+                (_, seen), *neighbours = anew
+                past.meet(recent.frame, self._fps, seen, self._sighting(recent.frame, seen, past.area_radii2), False)
+                for neighbour, changed in neighbours:
+                    self._see_anew(neighbour, recent.frame, changed)
+                replace_found(recent, anew)
+        person.sightings[:] = [*earlier, *past.sightings[::-1], now]
 
     def _see_anew(self, person: TrackedPerson, frame: int, seen: Seen) -> None:
         """Put another sighting in the place of that of an earlier `frame`."""
         for sightings in (person.sightings, person.before):
             for i in reversed(range(len(sightings))):
-                if sightings[i].frame == frame and not sightings[i].is_guess:
-                    sightings[i] = self._sighting(frame, seen, person.area_radii2, seen.observation.likeness())
+                if sightings[i].frame == frame:
+                    sightings[i] = self._sighting(frame, seen, person.area_radii2)
 
     def _close(self, person: TrackedPerson) -> None:
         """End the tracklet; the person may go on with a new one."""

@@ -40,13 +40,8 @@ class Sighting:
     """(parts, 3, bins)."""
     visible_part: float
     """Visible area over that of the whole body, about."""
-    likeness: float | None
-    """How much like a person it looked, in [0, 1]; None if only colours were seen where he was expected."""
-
-    @property
-    def is_guess(self) -> bool:
-        """Only colours were seen where he was expected: the place is the prediction's and tells nothing."""
-        return self.likeness is None
+    likeness: float
+    """How much like a person it looked, in [0, 1]."""
 
 
 Tracklet = tuple[Sighting, ...]
@@ -86,23 +81,14 @@ def _filtered(sightings: Sequence[Sighting], fps: float) -> Motion:
 
 
 def ends(tracklet: Sequence[Sighting], fps: float) -> TrackletEnds:
-    """Where and how fast a tracklet starts and ends, by the sightings that are not guesses."""
+    """Where and how fast a tracklet starts and ends."""
     count = max(2, round(_END_S * fps))
-    seen = [sighting for sighting in tracklet if not sighting.is_guess] or tracklet
     return TrackletEnds(
-        first_frame=seen[0].frame,
-        last_frame=seen[-1].frame,
-        first=_filtered(seen[:count][::-1], fps),
-        last=_filtered(seen[-count:], fps),
+        first_frame=tracklet[0].frame,
+        last_frame=tracklet[-1].frame,
+        first=_filtered(tracklet[:count][::-1], fps),
+        last=_filtered(tracklet[-count:], fps),
     )
-
-
-def without_guesses(sightings: Sequence[Sighting], frame: int) -> list[Sighting]:
-    """The sightings without guesses at their end in `frame` or later, where the person turned out to be elsewhere."""
-    kept = len(sightings)
-    while kept and sightings[kept - 1].is_guess and sightings[kept - 1].frame >= frame:
-        kept -= 1
-    return list(sightings[:kept])
 
 
 def reliability(person: Tracklet, fps: float) -> float:
@@ -111,12 +97,11 @@ def reliability(person: Tracklet, fps: float) -> float:
     Patterns look less like people, are lost every few frames, and jump about more than anybody moves. Scraps
     of people who are followed already never show a whole body.
     """
-    seen = np.array([(s.likeness, s.visible_part) for s in person if s.likeness is not None])
-    if not len(seen):
+    if not person:
         return 0.0
-    likeness, visible_part = seen.T
-    steps = np.diff([s.frame for s in person if not s.is_guess])
-    coverage = len(seen) / (1 + steps[steps <= _AWAY_S * fps].sum() + np.count_nonzero(steps > _AWAY_S * fps))
+    likeness, visible_part = np.array([(s.likeness, s.visible_part) for s in person]).T
+    steps = np.diff([s.frame for s in person])
+    coverage = len(person) / (1 + steps[steps <= _AWAY_S * fps].sum() + np.count_nonzero(steps > _AWAY_S * fps))
     wholeness = min(1.0, float(np.percentile(visible_part, 75)) / _WHOLE)
     jumps = [
         float(np.linalg.norm(c.centre_px - 2 * b.centre_px + a.centre_px)) / b.radius_px
