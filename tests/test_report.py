@@ -195,12 +195,15 @@ def test_heights_are_not_judged_where_the_floor_is_assumed_or_not_level(reported
 
 
 def test_doubts_about_identities_name_the_people_and_the_moment(reported):
-    doubts = [IdentityDoubt(30, 36, [1, 2], "crossing", 0.2), IdentityDoubt(60, 62, [2], "reappearance", 0.4)]
+    doubts = [IdentityDoubt(30, 36, [1, 2], "crossing", 0.6), IdentityDoubt(60, 62, [2], "reappearance", 0.7)]
     quality, page = reported(Scene(doubts=doubts))
     assert [verdicts(person)["identity"] for person in quality.people] == ["check", "check"]
     told = next(line for line in quality.to_do if line.startswith("person 1"))
     assert "with person 2: look at 1.0-1.2 s" in told and "tracks show --video-id walkers" in told
     assert page.count('class="doubt"') == 3
+    assert [person.mix_up_chance for person in quality.people] == pytest.approx([0.2, 1 - 0.8 * 0.85])
+    tossed, _ = reported(Scene(doubts=[IdentityDoubt(30, 36, [1, 2], "crossing", 0.0)]))
+    assert tossed.verdict == "poor"
 
 
 def test_one_bad_person_among_many_does_not_make_the_clip_poor(reported, meshes):

@@ -51,7 +51,7 @@ def rounded(value: float) -> str:
 PERSON_LIMITS: Mapping[str, Limit] = MappingProxyType(
     {
         "identity": Limit(
-            "identity doubts", "", 0, _INF, "a mix-up spoils everything after it, and only a look can tell"
+            "chance of a mix-up", "share", 0.05, 0.40, "it spoils everything after it; at 50 % a coin was tossed"
         ),
         "seen": Limit("time seen", "s", 0.5, 0, "nothing can be smoothed or known again in a few frames"),
         "filled": Limit("filled in", "share", 0.10, 0.40, "an interpolated frame is a guess, however smooth"),

@@ -47,7 +47,7 @@ def _row(person: PersonQuality, colour: str) -> list[tuple[str, str]]:
         number("foot_slide", person.foot_slide_mm_per_frame),
         number("penetration", person.penetration_mean_mm),
         number("reprojection", person.reprojection_median_px),
-        (str(sum(int(f.value or 0) for f in person.findings if f.key == "identity")), f"number {style['identity']}"),
+        (str(person.identity_doubts), f"number {style['identity']}".strip()),
     ]
 
 

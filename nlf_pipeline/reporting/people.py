@@ -83,6 +83,8 @@ def person_quality(person: PersonMeasures, facts: VideoFacts) -> PersonQuality:
         reprojection_p90_px=_quantile(person.reprojection_px, 0.9),
         reprojection_median_mm=_in_mm(_quantile(person.reprojection_m, 0.5)),
         overlap_share=_share(person.overlap, shown),
+        identity_doubts=len(person.doubts),
+        mix_up_chance=person.mix_up_chance,
         scale_correction=person.scale_correction,
         height_m=person.height_m,
         findings=findings,
@@ -114,7 +116,7 @@ def judge_person(person: PersonMeasures, facts: VideoFacts) -> list[Finding]:
         "limbs": (person.limb_variation, np.zeros(0, dtype=bool), None),
         "reprojection": (_quantile(reprojection_mm, 0.5), *_above("reprojection", reprojection_mm)),
         "overlap": (_share(person.overlap, shown), person.overlap, None),
-        "identity": (float(len(person.doubts)), doubted, None),
+        "identity": (person.mix_up_chance, doubted, None),
     }
     others = " or ".join(person.mixed_up_with) or "somebody, before or after"
     return [_finding(key, *values[key], others, facts) for key in PERSON_LIMITS]

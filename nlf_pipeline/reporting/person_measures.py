@@ -1,5 +1,6 @@
 """Everything that is measured of one person, before it is judged."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,6 +62,8 @@ class PersonMeasures:
     overlap: np.ndarray
     """(frames,) bool."""
     doubts: list[IdentityDoubt]
+    mix_up_chance: float
+    """That one of them is true."""
     mixed_up_with: list[str]
     """Names of the others in these doubts; empty if it may not be the same person before and after."""
     scale_correction: float
@@ -104,6 +107,7 @@ def _measure(clip: ClipMotion, meshes: BodyMeshes, row: int, overlap: np.ndarray
         limb_variation=limb_variation(clip.agreement.limb_lengths[row]),
         overlap=overlap,
         doubts=doubts,
+        mix_up_chance=1 - math.prod((1 + doubt.margin) / 2 for doubt in doubts),
         mixed_up_with=_others(clip, person_id, doubts),
         scale_correction=float(clip.fits.scale_correction[row]),
         height_m=_height(meshes, bodies.betas[row]),

@@ -76,6 +76,10 @@ class PersonQuality:
     """The median frame's distance at the person's distance from the camera."""
     overlap_share: float | None
     """Share of frames in which another body's trunk is inside this one's."""
+    identity_doubts: int
+    """Moments at which the tracker may have mixed this person up with somebody."""
+    mix_up_chance: float
+    """That it did so at one of them at least, going by the margins of these doubts."""
     scale_correction: float
     """Factor about the camera by which the estimates were brought to one size and one floor."""
     height_m: float
