@@ -39,7 +39,9 @@ def return_strays(people: Sequence[Tracklet], fps: float) -> list[Tracklet]:
     persons = [_Person({s.frame: s for s in person}, typical_appearance(person)) for person in people]
     places = [_Places(person, fps) for person in people]
     for (a, at_a), (b, at_b) in itertools.combinations(zip(persons, places, strict=True), 2):
-        if not (a.looks.any() and b.looks.any()) or parts_distance(a.looks, b.looks) < _DISTINCT_LOOKS:
+        if not at_a.overlaps(at_b) or parts_distance(a.looks, b.looks) < _DISTINCT_LOOKS:
+            continue
+        if not (a.looks.any() and b.looks.any()):
             continue
         frames = _close_frames(a, b, at_a, at_b)
         if not frames:
@@ -55,27 +57,33 @@ class _Places:
     """Where a person was, between sightings too."""
 
     def __init__(self, person: Tracklet, fps: float) -> None:
-        self._frames = np.array([s.frame for s in person])
+        self._frames = np.array([s.frame for s in person], dtype=np.float64)
         self._circles = np.array([(*s.centre_px, s.radius_px) for s in person]).reshape(-1, 3)
         self._longest = _LONGEST_GAP_S * fps
 
-    def at(self, frame: int) -> np.ndarray | None:
-        """(3,) centre and radius; None if he was not seen for long."""
-        if not len(self._frames) or np.min(np.abs(self._frames - frame)) > self._longest:
-            return None
-        return np.array([np.interp(frame, self._frames, column) for column in self._circles.T])
+    def overlaps(self, other: "_Places") -> bool:
+        """True if both were seen at about the same time."""
+        if not (len(self._frames) and len(other._frames)):
+            return False
+        start, stop = max(self._frames[0], other._frames[0]), min(self._frames[-1], other._frames[-1])
+        return bool(start - stop <= self._longest)
+
+    def at(self, frames: np.ndarray) -> np.ndarray:
+        """(n, 3) centre and radius in `frames` (n,); NaN where he was not seen for long."""
+        circles = np.stack([np.interp(frames, self._frames, column) for column in self._circles.T], axis=-1)
+        next_seen = np.searchsorted(self._frames, frames)
+        after = np.abs(self._frames[np.minimum(next_seen, len(self._frames) - 1)] - frames)
+        before = np.abs(self._frames[np.maximum(next_seen - 1, 0)] - frames)
+        circles[np.minimum(before, after) > self._longest] = np.nan
+        return circles
 
 
 def _close_frames(a: _Person, b: _Person, at_a: _Places, at_b: _Places) -> list[int]:
     """Frames in which one of them was seen, and both were about the same place."""
-    frames = []
-    for frame in sorted(set(a.by_frame) | set(b.by_frame)):
-        one, other = at_a.at(frame), at_b.at(frame)
-        if one is None or other is None:
-            continue
-        if np.hypot(*(one - other)[:2]) < _NEAR_RADII * max(one[2], other[2]):
-            frames.append(frame)
-    return frames
+    frames = np.array(sorted(a.by_frame.keys() | b.by_frame.keys()))
+    one, other = at_a.at(frames), at_b.at(frames)
+    distance = np.linalg.norm((one - other)[:, :2], axis=1)
+    return frames[distance < _NEAR_RADII * np.fmax(one[:, 2], other[:, 2])].tolist()
 
 
 def _swap_gain(a: _Person, b: _Person, frame: int) -> float:
