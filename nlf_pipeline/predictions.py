@@ -51,6 +51,11 @@ def finite_rows(frame: FramePredictions) -> np.ndarray:
     return np.all([(a.max(axis=1) < _FARTHEST_M) & (a.min(axis=1) > -_FARTHEST_M) for a in flat], axis=0)
 
 
+def _behind_camera(frame: FramePredictions) -> np.ndarray:
+    """(people,) bool: estimated where no picture shows anybody."""
+    return frame.valid & (frame.joints[:, 0, 2] <= 0)
+
+
 def without_rows(frame: FramePredictions, rows: np.ndarray) -> FramePredictions:
     """The frame with the people of `rows` (people,) bool as not estimated."""
     if not rows.any():
@@ -78,7 +83,7 @@ class _Writer:
         self.n_useless = 0
 
     def append(self, frame: FramePredictions) -> None:
-        useless = ~finite_rows(frame)
+        useless = ~finite_rows(frame) | _behind_camera(frame)
         self.n_useless += int((frame.valid & useless).sum())
         frame = without_rows(frame, useless)
         self.compressor.append(
@@ -115,7 +120,7 @@ def writing_predictions(path: Path, person_ids: np.ndarray, fps: float, n_frames
         writer = _Writer(compressor)
         yield writer
     if writer.n_useless:
-        log.warning("%s: %d estimates had numbers that are not finite; they count as missing", path, writer.n_useless)
+        log.warning("%s: %d estimates are not finite, or behind the camera; they count as missing", path, writer.n_useless)
 
 
 @dataclass(frozen=True)
