@@ -120,7 +120,7 @@ def writing_predictions(path: Path, person_ids: np.ndarray, fps: float, n_frames
         writer = _Writer(compressor)
         yield writer
     if writer.n_useless:
-        log.warning("%s: %d estimates are not finite, or behind the camera; they count as missing", path, writer.n_useless)
+        log.warning("%s: %d estimates, not finite or behind the camera, count as missing", path, writer.n_useless)
 
 
 @dataclass(frozen=True)
