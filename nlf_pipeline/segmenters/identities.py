@@ -27,7 +27,7 @@ _MANY_LOOKS = 25  # sightings; more do not make looks surer
 _CONTINUED_NATS = 5.0  # for pieces of one tracklet whose person was in full sight
 _DOUBT_MARGIN = 0.8
 _REAPPEARANCE_S = 1.0
-_SHOWN_PART = 0.25  # visible part of a body below which masks are mostly somebody else's
+_SHOWN_PART = 0.2  # visible part of a body below which masks are mostly somebody else's
 
 
 @dataclass(frozen=True)
