@@ -117,7 +117,7 @@ def test_somebody_estimated_too_large_does_not_tilt_the_floor() -> None:
     errors = []
     for seed in range(8):
         feet = walkers(np.random.default_rng(seed), sizes=(1.0, 1.0, 1.04))
-        plane = fit_feet_plane(feet.stances, BELIEF.direction, BELIEF.covariance, 0.05, 0)
+        plane = fit_feet_plane(feet.stances, feet.weights(), BELIEF.direction, BELIEF.covariance, 0.05, 0)
         points = feet.stances.point
         bare, *_ = np.linalg.lstsq(np.column_stack([points[:, [0, 2]], np.ones(len(points))]), points[:, 1], rcond=None)
         errors.append([angle_deg(plane.normal, UP), np.rad2deg(np.hypot(*bare[:2]))])
@@ -132,9 +132,8 @@ def test_wrong_distances_do_not_tilt_the_floor() -> None:
         rng = np.random.default_rng(seed)
         seen = walkers(rng, sizes=(1.0,)).stances
         wrong = seen.centre + np.exp(0.03 * rng.normal(size=(len(seen.person), 1))) * (seen.point - seen.centre)
-        plane = fit_feet_plane(
-            Stances(seen.person, seen.centre, wrong), UP, np.diag([1.0, 0, 1]) * np.deg2rad(20) ** 2, 0.05, 0
-        )
+        stances, any_tilt = Stances(seen.person, seen.centre, wrong), np.diag([1.0, 0, 1]) * np.deg2rad(20) ** 2
+        plane = fit_feet_plane(stances, stances.weights(), UP, any_tilt, 0.05, 0)
         bare, *_ = np.linalg.lstsq(np.column_stack([wrong[:, [0, 2]], np.ones(len(wrong))]), wrong[:, 1], rcond=None)
         tilts.append([np.rad2deg(plane.normal[2]), np.rad2deg(-bare[1])])
     mine, bare_deg = np.abs(np.mean(tilts, axis=0))

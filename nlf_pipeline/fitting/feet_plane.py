@@ -12,7 +12,7 @@ from nlf_pipeline.fitting.contacts import Stances
 from nlf_pipeline.fitting.floor_plane import consensus
 from nlf_pipeline.fitting.uprightness import tangent_axes
 
-_HEIGHT_SD = 0.02
+_HEIGHT_SD = 0.01
 """Error in the height of a planted foot, metres; how many times more or less it is comes from the feet."""
 _NOISE_RANGE = (0.5, 2.5)
 _DISTANCE_SD = 0.02
@@ -21,9 +21,9 @@ _SIZE_SD, _BUILD_SD = 0.01, 0.005
 """Relative error of a person's size, which moves the soles along their rays; error of the body's soles, metres."""
 _SIZE_DOF = 3.0
 """Degrees of freedom of its heavy tail: some people are estimated far too large or too small."""
-_INDEPENDENT = 0.2
+_INDEPENDENT = 0.3
 """Of the feet planted one after the other, since errors of a pose last for some steps."""
-_OUTLIER = 3.0
+_OUTLIER = 2.0
 """A foot so many standard deviations away gets a quarter of the weight (Geman and McClure's)."""
 _ITERATIONS = 25
 
@@ -44,12 +44,13 @@ class FeetPlane:
 
 
 def fit_feet_plane(
-    stances: Stances, up: np.ndarray, up_covariance: np.ndarray, threshold: float, seed: int
+    stances: Stances, shares: np.ndarray, up: np.ndarray, up_covariance: np.ndarray, threshold: float, seed: int
 ) -> FeetPlane:
     """The most probable plane: Gauss-Newton on tilt, offset and everybody's own height, reweighted against outliers.
 
     Args:
         stances: everybody's, at least one.
+        shares: (n,) how far each stance counts, > 0.
         up: (3,) expected normal.
         up_covariance: (3, 3) of that, radians squared; none along `up`.
         threshold: feet farther from the plane than this do not stand on it, metres.
@@ -65,7 +66,7 @@ def fit_feet_plane(
     unknowns[:3] = np.linalg.lstsq(
         np.column_stack([-local[on_it, :2], np.ones(int(on_it.sum()))]), local[on_it, 2], rcond=1e-3
     )[0]
-    unknowns, covariance = _solve(model, unknowns, on_it)
+    unknowns, covariance = _solve(model, unknowns, _INDEPENDENT * shares, on_it)
     normal = model.normal(unknowns)
     heights = (stances.point - centre) @ normal - unknowns[2]
     to_normal = axes - np.outer(axes @ normal, normal)
@@ -121,9 +122,8 @@ class _Model:
         return precision
 
 
-def _solve(model: _Model, unknowns: np.ndarray, on_it: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _solve(model: _Model, unknowns: np.ndarray, shares: np.ndarray, on_it: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The unknowns, and the (2, 2) covariance of the tilts; the feet `on_it` (n,) tell how noisy all are."""
-    shares = _INDEPENDENT * model.stances.weights()
     residuals, slopes = model.residuals(unknowns)
     for _ in range(_ITERATIONS):
         noise = np.clip(1.4826 * np.median(np.abs(residuals[on_it])), *_NOISE_RANGE)

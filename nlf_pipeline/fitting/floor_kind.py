@@ -105,8 +105,9 @@ def find_floor(planted: PlantedFeet, up: UpBelief, threshold: float, seed: int) 
         seed: of RANSAC's draws.
     """
     across = np.eye(3) - np.outer(up.direction, up.direction)
-    level = fit_feet_plane(planted.stances, up.direction, up.covariance, threshold, seed)
-    free = fit_feet_plane(planted.stances, up.direction, across * _ANY_TILT_SD**2, threshold, seed)
+    shares = planted.weights()
+    level = fit_feet_plane(planted.stances, shares, up.direction, up.covariance, threshold, seed)
+    free = fit_feet_plane(planted.stances, shares, up.direction, across * _ANY_TILT_SD**2, threshold, seed)
     slope, levels = measure_slope(free, up), find_levels(level.own_heights, planted.seconds)
     leans = slope.is_certain and (
         len(levels) < 2 or _misfit(free.own_heights, [0.0]) < _misfit(level.own_heights, levels)

@@ -13,6 +13,8 @@ from nlf_pipeline.fitting.uprightness import Trunks, average_trunks
 from nlf_pipeline.kinematics import global_rotations
 
 _PIECE_FRAMES = 1024
+_FULL_S, _BRIEF_WEIGHT = 0.4, 0.5
+"""A foot planted as long as in a step counts in full, a shorter rest less, down to a half."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,10 @@ class PlantedFeet:
     stances: Stances
     seconds: np.ndarray
     """(n,) of every stance; a long rest is cut into several."""
+
+    def weights(self) -> np.ndarray:
+        """(n,) in (0, 1]: less for those who stay where they are, and for brief rests, which may be passing feet."""
+        return self.stances.weights() * np.clip(self.seconds / _FULL_S, _BRIEF_WEIGHT, 1)
 
 
 def trunks_in_shot(people: BodyFits, shot: slice, T_scene_cam: np.ndarray, fps: float) -> Trunks:
