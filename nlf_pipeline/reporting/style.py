@@ -57,5 +57,9 @@ i.repaired { background: var(--repaired); }
 i.filled { background: var(--filled); } i.missing { background: var(--missing); } i.doubt { background: var(--doubt); }
 ol, ul { margin: .3rem 0; padding-left: 1.3rem; } summary { cursor: pointer; color: var(--soft); margin-top: .5rem; }
 code { font: .9em ui-monospace, "DejaVu Sans Mono", monospace; }
-@media print { body { max-width: none; padding: 0; background: #fff; } article { background: none; } }
+h2, h3 { break-after: avoid; }
+@media print { html { font-size: 11px; } body { max-width: none; padding: 0; background: #fff; font-size: 11px; }
+  article { background: none; } .plots { grid-template-columns: repeat(3, 1fr); }
+  .scroll { overflow: visible; } table { font-size: 10px; } th, td { padding: .15rem .35rem; }
+  h2 { margin: 1rem 0 .3rem; } .plan { max-height: 9cm; width: auto; } .thumbs img { max-height: 3.2cm; width: auto; } }
 """
