@@ -8,6 +8,7 @@ from nlf_pipeline.fitting.gravity import up_direction
 from nlf_pipeline.fitting.ground_scale import person_scales
 from nlf_pipeline.fitting.soles import find_soles
 from nlf_pipeline.fitting.track_smoothing import Smoothing, SmoothTrack
+from nlf_pipeline.geometry import invert_rigid, transform_points
 from nlf_pipeline.kinematics import joint_positions
 
 _LEAST_SEEN_S = 1.0
@@ -35,14 +36,17 @@ def floor_factors(
     if len(tracks) < 2:
         return np.ones(len(tracks))
     shot = max(how.shots, key=lambda shot: sum(int(track.visible[shot].sum()) for track in tracks))
-    T = T_scene_cam[shot]
-    seen = [track.visible[shot] for track in tracks]
-    visible = [v & (v.sum() >= _LEAST_SEEN_S * how.fps) for v in seen]
-    up = up_direction(np.concatenate([t.rotations[shot][v] for t, v in zip(tracks, visible, strict=True)]), T)
+    # In the axes of the shot's first camera, so that nothing depends on where the scene's origin is.
+    T_first_scene = invert_rigid(T_scene_cam[shot.start])
+    T = T_first_scene @ T_scene_cam[shot]
+    turn = T_first_scene[:3, :3].astype(np.float32)
+    rotations = [turn @ track.rotations[shot] for track in tracks]
+    visible = [track.visible[shot] & (track.visible[shot].sum() >= _LEAST_SEEN_S * how.fps) for track in tracks]
+    up = up_direction(np.concatenate([R[v] for R, v in zip(rotations, visible, strict=True)]), T)
     soles = []
-    for person_betas, track in zip(betas, tracks, strict=True):
+    for person_betas, track, turned in zip(betas, tracks, rotations, strict=True):
         feet = find_soles(meshes, person_betas)
-        joints = joint_positions(track.rotations[shot], track.root[shot], feet.joints_rest)
-        soles.append(feet.posed(track.rotations[shot], joints).astype(np.float32))
+        joints = joint_positions(turned, transform_points(T_first_scene, track.root[shot]), feet.joints_rest)
+        soles.append(feet.posed(turned, joints).astype(np.float32))
     stances = find_stances(soles, visible, T[:, :3, 3], [slice(0, len(T))], up, how.fps)
     return person_scales(stances, len(tracks), up, T[:, :3, 0].mean(axis=0), is_given)

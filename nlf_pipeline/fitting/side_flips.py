@@ -30,12 +30,12 @@ _INDEPENDENT_JOINTS = 5.0
 """The evidence of all joints together counts as that of so many that move on their own."""
 _NOISE_M, _ACCELERATION = 0.015, 12.0
 """Usual second differences of joints: error of the estimates, metres, and motion, metres per second squared."""
-_SWITCH = 4.0
+_SWITCH = 2.5
 """Price of beginning or ending a run of flips, as a logarithm of odds, like all that follow."""
-_START = 40.0
-"""Of being flipped at a track's start."""
-_FLIPPED_PER_S = 1.5
-_BACKWARDS_PER_S = 3.0
+_START, _END = 40.0, 5.0
+"""Of being flipped at a track's start, and at its end."""
+_FLIPPED_PER_S = 1.0
+_BACKWARDS_PER_S = 2.0
 """Of moving against the direction that one faces."""
 _WALKING_M_S = (0.3, 0.8)
 """From where to where the direction of travel tells more and more."""
@@ -170,6 +170,7 @@ def _cheapest_way(motion: np.ndarray, alone: np.ndarray) -> np.ndarray:
         came_from[i] = ways.argmin(axis=0)
         best = ways.min(axis=0) + switch + alone[i]
     path = np.empty(n, dtype=np.int64)
+    best = best + np.where(np.arange(s) > 0, _END, 0.0)
     path[-2:] = np.unravel_index(best.argmin(), best.shape)
     for i in range(n - 1, 1, -1):
         path[i - 2] = came_from[i, path[i - 1], path[i]]
