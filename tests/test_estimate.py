@@ -13,7 +13,7 @@ from nlf_pipeline.artefacts import Intrinsics, VideoFacts
 from nlf_pipeline.body_models import SUBSET_SIZE
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.estimate import estimate
-from nlf_pipeline.estimators import blazepose, landmark_reuse, windowed_solve
+from nlf_pipeline.estimators import blazepose, landmark_reuse, landmark_search, windowed_solve
 from nlf_pipeline.estimators.landmark_body import LandmarkBody
 from nlf_pipeline.estimators.landmark_tracks import PersonLandmarks
 from nlf_pipeline.estimators.track_solve import SolveSettings
@@ -68,7 +68,7 @@ def run(tmp_path, body_dir, monkeypatch):
             (RLEMask.from_bbox(np.array([100 * k, 0, 50, 50]), imsize=SIZE_PX),) * n for k in range(len(people))
         )
         inputs = write_inputs(tmp_path, n, masks, cuts)
-        monkeypatch.setattr(landmark_reuse, "find_landmarks", lambda frames, facts, tracks, rows: people)
+        monkeypatch.setattr(landmark_search, "find_landmarks", lambda frames, facts, tracks, rows: people)
         estimate(**inputs, body=body_dir)
         predictions = Predictions.open(inputs["out"])
         assert predictions.person_ids.tolist() == list(range(10, 10 + len(people)))
@@ -154,7 +154,7 @@ def repaired(tmp_path, body_dir, body, monkeypatch):
         solved.append(len(tracks))
         return windowed_solve.solve_windows(tracks, *arguments, SolveSettings(iterations=4))
 
-    monkeypatch.setattr(landmark_reuse, "find_landmarks", find)
+    monkeypatch.setattr(landmark_search, "find_landmarks", find)
     monkeypatch.setattr(blazepose, "solve_windows", solve)
 
     def run_after(edits, cache: Path | None = tmp_path / "cache", **changed) -> tuple[list, list[int], int]:

@@ -7,7 +7,6 @@ from importlib.metadata import version
 import numpy as np
 
 from nlf_pipeline.artefacts import VideoFacts
-from nlf_pipeline.estimators.landmark_search import find_landmarks, nothing_found
 from nlf_pipeline.estimators.landmark_tracks import PersonLandmarks
 from nlf_pipeline.masks import MaskTracks, encoded
 from nlf_pipeline.person_cache import PersonCache, digest
@@ -38,6 +37,8 @@ def cached_landmarks(
     missing = [row for row in rows if row not in found]
     log.info("landmarks are known for %d of %d people", len(found), len(rows))
     if missing:
+        from nlf_pipeline.estimators.landmark_search import find_landmarks  # loads the model's library
+
         for row, person in zip(missing, find_landmarks(frames, facts, detected, rows=missing), strict=True):
             cache.save(keys[row], vars(person))
             found[row] = person
@@ -59,7 +60,7 @@ def joined_landmarks(found: Mapping[int, PersonLandmarks], rows: np.ndarray) -> 
         found: landmarks of detected tracks by row.
         rows: (frames,) the detected track whose mask he has; -1 for none.
     """
-    person = nothing_found(len(rows))
+    person = PersonLandmarks.nothing(len(rows))
     for row in np.unique(rows[rows >= 0]):
         at = rows == row
         for name, values in vars(person).items():

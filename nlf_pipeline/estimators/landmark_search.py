@@ -12,7 +12,6 @@ from nlf_pipeline.artefacts import VideoFacts
 from nlf_pipeline.blazepose import BodyCircle, FramePacket, PoseLandmarker, PoseLandmarks
 from nlf_pipeline.estimators.landmark_tracks import PersonLandmarks
 from nlf_pipeline.estimators.roi_landmarks import Landmarker, PersonFollower
-from nlf_pipeline.landmarks import BLAZEPOSE_LANDMARK_NAMES
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.progress import progress
 
@@ -68,7 +67,7 @@ def find_landmarks(
         One per row sought.
     """
     wanted = range(len(tracks.person_ids)) if rows is None else rows
-    searches = [_Search(k, nothing_found(facts.n_frames)) for k in wanted]
+    searches = [_Search(k, PersonLandmarks.nothing(facts.n_frames)) for k in wanted]
     if not searches:
         return []
     n_threads = min(len(searches), os.cpu_count() or 1)
@@ -104,14 +103,6 @@ def find_landmarks(
 def _wait(tasks: list[Future[None]]) -> None:
     for task in tasks:
         task.result()
-
-
-def nothing_found(n_frames: int) -> PersonLandmarks:
-    """Landmarks of somebody who is found in none of `n_frames` frames."""
-    shape = (n_frames, len(BLAZEPOSE_LANDMARK_NAMES))
-    return PersonLandmarks(
-        np.zeros((*shape, 2)), np.zeros((*shape, 3)), np.zeros(shape), np.zeros(n_frames, dtype=bool)
-    )
 
 
 def _record(found: PersonLandmarks, t: int, landmarks: PoseLandmarks) -> None:

@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter1d
 from nlf_pipeline.artefacts import Intrinsics
 from nlf_pipeline.filtering import fill_linear, project_rotations
 from nlf_pipeline.geometry import rotation_between
-from nlf_pipeline.landmarks import landmark_index
+from nlf_pipeline.landmarks import BLAZEPOSE_LANDMARK_NAMES, landmark_index
 
 SOLVE_HZ = 20.0
 _SMOOTHING_STEPS = 0.35  # standard deviation of the averaging, in steps between solved instants
@@ -34,6 +34,12 @@ class PersonLandmarks:
     """(frames, 33) in [0, 1]."""
     found: np.ndarray
     """(frames,) bool."""
+
+    @classmethod
+    def nothing(cls, n_frames: int) -> "PersonLandmarks":
+        """Of somebody who is found in none of `n_frames` frames."""
+        shape = (n_frames, len(BLAZEPOSE_LANDMARK_NAMES))
+        return cls(np.zeros((*shape, 2)), np.zeros((*shape, 3)), np.zeros(shape), np.zeros(n_frames, dtype=bool))
 
 
 @dataclass(frozen=True)
