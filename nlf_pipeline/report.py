@@ -20,6 +20,7 @@ from nlf_pipeline.artefacts import (
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
 from nlf_pipeline.errors import ArtefactError
 from nlf_pipeline.files import atomic_path
+from nlf_pipeline.geometry import invert_rigid
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.predictions import Predictions
 from nlf_pipeline.repair.edit_file import read_edits
@@ -82,6 +83,7 @@ def report(
     facts, people, tracks = VideoFacts.load(video_facts), Bodies.load(bodies), MaskTracks.load(masks)
     estimates, world = Predictions.open(predictions), Cameras.load(world_cameras)
     _check_match(people, tracks, estimates, world, facts)
+    scene = SceneCameras.load(cameras)
     path, floors, moments = CameraPath.load(camera_path), Ground.load(ground).floors, IdentityDoubts.load(doubts).doubts
     clip = ClipMotion(
         bodies=people,
@@ -90,13 +92,12 @@ def report(
         agreement=compare_with_estimates(estimates, people, world),
         doubts=moments,
         floors=floors,
+        T_world_scene=[world.T_world_cam[s.start] @ invert_rigid(scene.T_scene_cam[s.start]) for s in facts.shots()],
         shots=facts.shots(),
         names=_names(people, edits),
     )
     measures = measure_people(clip, BodyMeshes(load_body_model(body, subset=True)))
-    found = FoundCamera(
-        Intrinsics.load(intrinsics), path, CameraReport.load(camera_report), SceneCameras.load(cameras), world
-    )
+    found = FoundCamera(Intrinsics.load(intrinsics), path, CameraReport.load(camera_report), scene, world)
     quality = _judge(facts, measures, camera_quality(found, facts.shots(), facts.fps), floors, evaluation)
     log.info("%s: %s - %s", facts.video_id, quality.verdict, quality.summary)
     thumbnails = make_thumbnails(read_frames(video), tracks)

@@ -32,7 +32,8 @@ from nlf_pipeline.reporting.quality import QualityReport
 from nlf_pipeline.video import writing_video
 
 FPS = 30.0
-GOOD_FLOOR = Floor((0.0, -1.0, 0.0), -1.6, "feet", 1.0, 0.01, 40)
+LEVEL = tuple((camera_path(1)[0, :3, :3].T @ [0.0, 1.0, 0.0]).tolist())
+GOOD_FLOOR = Floor(LEVEL, -1.6, "feet", 1.0, 0.01, 40)
 Spoil = Callable[[Bodies], Bodies]
 
 
@@ -93,6 +94,7 @@ def write_run(folder: Path, meshes: BodyMeshes, walks: list[Walk], frames: int, 
         repaired & bodies.visible & ~bodies.filled, np.ones(n),
     ).save(folder / "fits.npz")  # fmt: skip
     still, one = np.tile(np.eye(4), (frames, 1, 1)), np.zeros(frames, int)
+    assert (T_world_cam == T_world_cam[0]).all()
     SceneCameras(
         still, K, np.zeros(0), np.array(SIZE_PX), np.ones(1), np.array([scene.spread]), np.ones(n)
     ).save(folder / "cameras.npz")  # fmt: skip

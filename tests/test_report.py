@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reported_walkers import FPS, Scene, make_report, moved, write_run
-from walkers import Errors, walking_people
+from reported_walkers import FPS, GOOD_FLOOR, Scene, make_report, moved, write_run
+from walkers import Errors, camera_path, walking_people
 
 from nlf_pipeline.artefact_files import write_json
-from nlf_pipeline.artefacts import Bodies, Floor, IdentityDoubt
+from nlf_pipeline.artefacts import Bodies, IdentityDoubt
 from nlf_pipeline.body_models import BodyMeshes
 from nlf_pipeline.errors import ArtefactError
 from nlf_pipeline.metrics import jitter
@@ -183,15 +183,30 @@ def test_doubts_about_the_camera_are_told(reported, scene: Scene, key: str, verd
     assert quality.to_do and quality.to_do[0].rstrip(".")
 
 
-def test_heights_are_not_judged_where_the_floor_is_assumed_or_not_level(reported):
+def test_heights_are_not_judged_where_the_floor_is_assumed_or_uneven(reported):
     sunk = Scene(lambda b: moved(b, 0, np.array([[0, -0.3, 0]])))
-    for floor in (replace(sunk.floor, source="camera"), replace(sunk.floor, kind="slope", slope_deg=8.0)):
+    for floor in (replace(sunk.floor, source="camera"), replace(sunk.floor, kind="uneven")):
         quality, _ = reported(replace(sunk, floor=floor))
         assert quality.people[0].penetration_mean_mm is None
         assert verdicts(quality.people[0])["penetration"] is None
         assert quality.floors[0].verdict == "check"
-    scattered = Floor((0.0, -1.0, 0.0), -1.6, "feet", 0.3, 0.09, 40)
+    scattered = replace(GOOD_FLOOR, inlier_fraction=0.3, spread_m=0.09)
     assert reported(replace(sunk, floor=scattered))[0].floors[0].verdict == "poor"
+
+
+def test_heights_over_a_slope_are_along_its_normal(reported):
+    """Everybody is moved up and down so that the pelvis keeps its height over a ramp of 10 degrees."""
+    rise = np.tan(np.deg2rad(10))
+    normal = camera_path(1)[0, :3, :3].T @ (np.array([-rise, 1, 0]) / np.hypot(rise, 1))
+
+    def on_a_ramp(bodies: Bodies) -> Bodies:
+        return moved(bodies, 0, bodies.joints[0, :, 0, :1] * rise * [[0, 1, 0]])
+
+    slope = replace(GOOD_FLOOR, kind="slope", normal=tuple(normal.tolist()), up=GOOD_FLOOR.normal, slope_deg=10.0)
+    on_slope, _ = reported(Scene(on_a_ramp, floor=slope))
+    on_level, _ = reported(Scene(on_a_ramp))
+    assert on_slope.floors[0].verdict == "check"
+    assert on_slope.people[0].penetration_mean_mm < 60 < 150 < on_level.people[0].penetration_mean_mm
 
 
 def test_doubts_about_identities_name_the_people_and_the_moment(reported):

@@ -76,11 +76,7 @@ PERSON_LIMITS: Mapping[str, Limit] = MappingProxyType(
             "off the floor", "s", 1.0, _INF, "the highest jumps last 0.9 s; there may be a step or a chair"
         ),
         "limbs": Limit(
-            "limb lengths vary",
-            "share",
-            0.05,
-            0.15,
-            "bones do not change; a pose that is off by 30 degrees looks 13 % shorter",
+            "limb lengths vary", "share", 0.08, 0.20, "bones do not change; NLF-grade estimates vary by 4-5 %"
         ),
         "reprojection": Limit(
             "off the picture", "mm", 40, 100, "half a forearm's width still covers the limb; 100 mm is beside it"
@@ -98,7 +94,7 @@ CLIP_LIMITS: Mapping[str, Limit] = MappingProxyType(
         "focal": Limit("focal length", "", 0, _INF, "all distances from the camera scale with it"),
         "scale": Limit("scale spread", "share", 0.15, 0.50, "15 % is what people's unknown heights leave open"),
         "floor_assumed": Limit("floor", "", 0, _INF, "too few feet were seen at rest to find it"),
-        "floor_kind": Limit("level floor", "", 0, _INF, "feet are not planted on slopes and stairs"),
+        "floor_kind": Limit("level floor", "", 0, _INF, "stairs and slopes are harder than level floors"),
         "floor_outliers": Limit("feet off the floor", "share", 0.25, 0.60, "standing feet should agree on one floor"),
         "floor_spread": Limit(
             "spread of the feet", "mm", 30, 80, "estimated feet scatter by 10-20 mm about a true floor"

@@ -13,7 +13,6 @@ from nlf_pipeline.fitting.soles import TOES, Soles
 from nlf_pipeline.kinematics import global_rotations
 from nlf_pipeline.metrics import foot_slide
 
-_UP = np.array([0.0, 1.0, 0.0])
 _HARDEST = 100.0
 """Nobody's pelvis accelerates harder, metres per second squared."""
 _LEAST_JUMP = 0.05
@@ -81,6 +80,7 @@ def foot_figures(
     contacts: np.ndarray,
     soles: Soles,
     segments: list[slice],
+    up: np.ndarray,
     fps: float,
 ) -> FootFigures:
     """Slide, skating and height of one person's feet.
@@ -91,15 +91,18 @@ def foot_figures(
         contacts: (frames, 2) bool.
         soles: of this body.
         segments: frame ranges without gaps or cuts.
+        up: (frames, 3) unit normal of the floor, which goes through the origin.
         fps: frames per second.
     """
     height, skating = np.full(len(joints), np.nan), np.zeros(len(joints), dtype=bool)
     slides = [np.zeros(0)]
     for segment in (part for whole in segments for part in _chunks(whole)):
         rotations = global_rotations(pose_rotvecs[segment].astype(np.float64))
-        motion = foot_motion(soles.posed(rotations, joints[segment].astype(np.float64)), _UP, fps)
-        near = motion.points[..., 1] < _NEAR_FLOOR
-        height[segment] = motion.points[..., 1].min(axis=1)
+        normal = up[segment.start]
+        motion = foot_motion(soles.posed(rotations, joints[segment].astype(np.float64)), normal, fps)
+        heights = motion.points @ normal
+        near = heights < _NEAR_FLOOR
+        height[segment] = heights.min(axis=1)
         slowest = np.where(near, motion.speeds, np.inf).min(axis=1)
         skating[segment] = near.any(axis=1) & (slowest > _SKATING_SPEED)
         slides.append(foot_slide(joints[segment][:, list(TOES)].astype(np.float64), contacts[segment]))

@@ -32,6 +32,8 @@ class ClipMotion:
     agreement: Agreement
     doubts: list[IdentityDoubt]
     floors: list[Floor]
+    T_world_scene: list[np.ndarray]
+    """(4, 4) of every shot."""
     shots: list[slice]
     names: list[str]
     """One per person."""
@@ -50,7 +52,7 @@ class PersonMeasures:
     jumps: np.ndarray
     """(frames,) bool."""
     feet: FootFigures
-    """Heights are NaN where the floor is not known to be level."""
+    """Heights are NaN where the floor is not known to be a plane."""
     off_floor_s: float
     off_floor: np.ndarray
     """(frames,) bool."""
@@ -123,14 +125,16 @@ def _others(clip: ClipMotion, person_id: int, doubts: list[IdentityDoubt]) -> li
 def _feet(clip: ClipMotion, meshes: BodyMeshes, row: int, segments: list[slice]) -> FootFigures:
     bodies = clip.bodies
     soles = find_soles(meshes, bodies.betas[row])
+    up, is_plane = np.zeros((len(bodies.joints[row]), 3)), np.zeros(len(bodies.joints[row]), dtype=bool)
+    for shot, floor, T_world_scene in zip(clip.shots, clip.floors, clip.T_world_scene, strict=True):
+        normal = np.array(floor.normal) if floor.kind == "slope" else floor.world_up
+        up[shot] = T_world_scene[:3, :3] @ normal
+        is_plane[shot] = floor.source == "feet" and floor.kind != "uneven"
     feet = foot_figures(
-        bodies.pose_rotvecs[row], bodies.joints[row], bodies.foot_contacts[row], soles, segments, bodies.fps
+        bodies.pose_rotvecs[row], bodies.joints[row], bodies.foot_contacts[row], soles, segments, up, bodies.fps
     )
-    is_level = np.zeros(len(feet.height), dtype=bool)
-    for shot, floor in zip(clip.shots, clip.floors, strict=True):
-        is_level[shot] = floor.source == "feet" and floor.kind == "flat"
-    height = np.where(is_level, feet.height, np.nan)
-    return FootFigures(feet.slide, feet.contact & bodies.visible[row], height, feet.skating & is_level)
+    height = np.where(is_plane, feet.height, np.nan)
+    return FootFigures(feet.slide, feet.contact & bodies.visible[row], height, feet.skating & is_plane)
 
 
 def _height(meshes: BodyMeshes, betas: np.ndarray) -> float:

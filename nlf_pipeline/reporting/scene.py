@@ -91,7 +91,10 @@ def floor_quality(floor: Floor, shot: int, anybody: bool) -> FloorQuality:
         look = "the side view shows the feet; ground_threshold sets how far a foot may be from the floor"
         judged += [
             _finding(
-                "floor_kind", float(floor.kind != "flat"), kinds[floor.kind], "feet are marked but not planted there"
+                "floor_kind",
+                float(floor.kind != "flat"),
+                kinds[floor.kind],
+                "slopes are judged along their normal; heights over stairs and steps are not judged",
             ),
             _finding(
                 "floor_outliers",
