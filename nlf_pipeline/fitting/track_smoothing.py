@@ -11,7 +11,7 @@ from nlf_pipeline.fitting.side_flips import SeenTrack, Sides, corrected, find_fl
 from nlf_pipeline.fitting.trunk_prior import hold_trunk, usual_pose
 from nlf_pipeline.geometry import transform_points
 
-_DEPTH_PERIODS = 6.0
+_DEPTH_PERIODS = 4.0
 """Distance from the camera is smoothed over so many times the period of everything else."""
 _ROTATION_FLOOR, _LATERAL_FLOOR, _DEPTH_FLOOR = 0.05, 0.01, 0.05
 """Quick true motion may leave residuals of this size, radians and metres: less is never an outlier."""
