@@ -16,8 +16,10 @@ _SCALE_DOF = 3.0
 mostly, and the others keep their sizes."""
 _PITCH_SD = np.deg2rad(8.0)
 _ROLL_SD = np.deg2rad(4.0)
-_PERSON_HEIGHT_SD = 0.015
+_PERSON_HEIGHT_SD = 0.008
 """Error in the height of all of one person's soles, metres: what many steps do not average out."""
+_STEP_HEIGHT_SD, _STEP_DISTANCE_SD = 0.01, 0.02
+"""Errors of single steps in height, metres, and in distance, relative; only their ratio counts."""
 _NOISE_RANGE = (0.01, 0.06)
 """Between these the spread of the stances about the floor is estimated, metres."""
 _LIMITS = (0.8, 1.25)
@@ -94,12 +96,33 @@ def _solve(stances: Stances, row: np.ndarray, is_given: np.ndarray, tilts: np.nd
         jacobian[:, 3 : 3 + k] = np.outer(shrink * (centres @ normal), shares)
         jacobian[each, 3 + row] -= below
         jacobian[each, 3 + k + row] = 1
+        residual = _by_uncertainty(residual, jacobian, rays @ normal, rays @ across.T)
         noise = np.clip(1.4826 * np.median(np.abs(residual)), *_NOISE_RANGE)
         weights = places / (noise**2 * (1 + (residual / (2 * noise)) ** 2))
         prior = _prior_precisions(unknowns[3 : 3 + k], is_given)
         hessian = jacobian.T @ (weights[:, None] * jacobian) + np.diag(prior)
         unknowns = unknowns - np.linalg.solve(hessian, jacobian.T @ (weights * residual) + prior * unknowns)
     return unknowns[3 : 3 + k]
+
+
+def _by_uncertainty(
+    residual: np.ndarray, jacobian: np.ndarray, fall: np.ndarray, fall_slopes: np.ndarray
+) -> np.ndarray:
+    """Residuals over how uncertain they are against the usual; `jacobian` is changed to be theirs.
+
+    A wrong distance moves a foot along its ray, down as well as away, which would tilt a plane through bare heights.
+
+    Args:
+        residual: (n,) heights, metres.
+        jacobian: (n, unknowns).
+        fall: (n,) height of the foot over the camera, metres.
+        fall_slopes: (n, 2) its derivatives with the tilts.
+    """
+    sd = np.hypot(_STEP_HEIGHT_SD, _STEP_DISTANCE_SD * fall)
+    usual = np.median(sd)
+    jacobian /= (sd / usual)[:, None]
+    jacobian[:, :2] -= (usual * residual * _STEP_DISTANCE_SD**2 * fall / sd**3)[:, None] * fall_slopes
+    return residual * usual / sd
 
 
 def _prior_precisions(log_factors: np.ndarray, is_given: np.ndarray) -> np.ndarray:
