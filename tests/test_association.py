@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nlf_pipeline.segmenters.association import (
+    fuse_motions,
     landmark_similarity,
     match,
+    motion_distance,
     overlap_groups,
     predict_motion,
     start_motion,
@@ -35,6 +37,7 @@ def test_a_steady_walk_is_predicted_ahead_and_back():
     assert predict_motion(motion, 0.5).radius_px == pytest.approx(RADIUS_PX, rel=0.1)
 
 
+@settings(deadline=None)
 @given(seconds=st.floats(-3, 3), x=st.floats(-1000, 1000), radius=st.floats(5, 500))
 def test_prediction_runs_both_ways_and_only_loses_certainty(seconds, x, radius):
     motion = update_motion(predict_motion(start_motion(np.array([x, 0.0]), radius), 0.1), np.array([x + 3, 1]), radius)
@@ -44,6 +47,18 @@ def test_prediction_runs_both_ways_and_only_loses_certainty(seconds, x, radius):
         assert np.linalg.eigvalsh(covariance).min() > -1e-9 * abs(covariance).max()
     if seconds > 0:
         assert there.centre_std_px >= motion.centre_std_px
+
+
+def test_two_estimates_are_fused_by_how_sure_they_are():
+    before = predict_motion(start_motion(np.array([0.0, 0.0]), RADIUS_PX), 0.4)
+    after = predict_motion(start_motion(np.array([30.0, 0.0]), RADIUS_PX), -0.2)
+    fused, other_way = fuse_motions(before, after), fuse_motions(after, before)
+    np.testing.assert_allclose(fused.mean, other_way.mean, atol=1e-9)
+    assert 15 < fused.centre_px[0] < 30 and fused.centre_std_px < after.centre_std_px < before.centre_std_px
+    assert motion_distance(before, before) == 0
+    assert motion_distance(before, after) == pytest.approx(
+        30 / np.hypot(before.centre_std_px, after.centre_std_px), rel=1e-6
+    )
 
 
 def test_an_update_moves_towards_the_observation_less_so_for_a_hidden_body():
@@ -67,7 +82,7 @@ def test_poses_are_alike_by_distance_in_body_sizes():
 # --- matching
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 10_000), rows=st.integers(0, 4), columns=st.integers(0, 4))
 def test_matching_is_the_cheapest_of_all_ways(seed, rows, columns):
     costs = np.random.default_rng(seed).uniform(0, 1.6, (rows, columns))

@@ -53,5 +53,5 @@ def identity_measurements(overlap: np.ndarray, asked: np.ndarray, shown: np.ndar
     return [
         Measurement("identity switches", scores.switches, "", "<= 0"),
         Measurement("detection recall", scores.recall, "", ">= 0.98"),
-        Measurement("IDF1", scores.idf1, "", ""),
+        Measurement("IDF1", scores.idf1, "", ">= 0.98"),
     ]

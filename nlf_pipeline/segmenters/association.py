@@ -74,7 +74,7 @@ def update_motion(motion: Motion, centre_px: np.ndarray, radius_px: float, visib
     """
     observed = np.array([*centre_px, np.log(radius_px)])
     scale = np.array([radius_px, radius_px, 1.0])
-    noise_std = _MEASUREMENT_STD * scale / np.clip(visible_part, 0.1, 1.0)
+    noise_std = _MEASUREMENT_STD * scale / np.clip(visible_part, 0.1, 1.0) ** 1.5
     variance = motion.covariance[:, 0, 0] + noise_std**2
     gain = motion.covariance[:, :, 0] / variance[:, None]
     mean = motion.mean + gain * (observed - motion.mean[:, 0])[:, None]
