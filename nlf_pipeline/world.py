@@ -96,7 +96,7 @@ def _place(bodies: Bodies, people: BodyFits, k: int, segment: slice, feet: Soles
     view = FloorView(
         centres=stage.T_world_cam[segment, :3, 3] @ R_floor_world.T,
         fps=bodies.fps,
-        seen=~(people.filled | people.repaired)[k, segment],
+        seen=~people.filled[k, segment],
         level=stage.floor.kind != "uneven",
     )
     locked = lock_feet(pose, root, feet, view, stage.contacts and stage.floor.source == "feet")

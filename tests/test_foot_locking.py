@@ -3,14 +3,12 @@ import pytest
 from walkers import Walk, camera_path, walking_people
 
 from nlf_pipeline.body_models import BodyMeshes
-from nlf_pipeline.filtering import true_runs
 from nlf_pipeline.fitting.body_motion import Stepping
 from nlf_pipeline.fitting.contact_evidence import speeds_on_floor
 from nlf_pipeline.fitting.foot_paths import foot_offsets, resting_offsets
 from nlf_pipeline.fitting.leg_ik import move_feet
-from nlf_pipeline.fitting.leg_turning import feet_at, turn_legs
+from nlf_pipeline.fitting.leg_turning import feet_at, leg_turns, turn_legs
 from nlf_pipeline.fitting.soles import find_soles
-from nlf_pipeline.fitting.stepping import part_stances
 from nlf_pipeline.kinematics import global_rotations, joint_positions
 
 FPS, FRAMES = 25.0, 120
@@ -32,7 +30,7 @@ def test_legs_that_turn_reach_as_far_as_legs_that_bend_and_keep_their_knees(
     rays = rays / np.linalg.norm(rays, axis=-1, keepdims=True)
     offsets = rng.uniform(-0.015, 0.015, (FRAMES, 2, 3))
     goals = feet_at(rotations, joints, feet) + offsets
-    turned = turn_legs(rotations, root, feet, goals, rays)
+    turned = turn_legs(rotations, leg_turns(rotations, root, feet, goals, rays))
     reached = joint_positions(turned, root, feet.joints_rest)
     missed = np.linalg.norm(feet_at(turned, reached, feet) - goals, axis=-1)
     assert np.median(missed) < 0.001
@@ -47,7 +45,7 @@ def test_legs_that_turn_reach_as_far_as_legs_that_bend_and_keep_their_knees(
     assert knee_shift(reached) < 0.75 * knee_shift(bent)
     kept = [j for j in range(24) if j not in (1, 2, 4, 5, 7, 8, 10, 11)]
     np.testing.assert_array_equal(turned[:, kept], rotations[:, kept])
-    at_home = turn_legs(rotations, root, feet, goals - offsets, rays)
+    at_home = turn_legs(rotations, leg_turns(rotations, root, feet, goals - offsets, rays))
     np.testing.assert_allclose(at_home, rotations, atol=1e-5)
 
 
@@ -142,21 +140,3 @@ def test_feet_that_nobody_saw_step_from_one_stance_to_the_next() -> None:
     assert path[25:37, :, 1].min() > -0.01
     assert 0.03 < path[25:37, :, 1].max() < 0.1
     np.testing.assert_allclose(path[..., 2], 0, atol=0.01)
-
-
-def test_a_stance_that_wanders_is_parted_where_it_is_weakest():
-    """A foot that takes one slow step of 0.6 m during one long stance has two places to rest."""
-    frames = 40
-    step = np.clip((np.arange(frames) - 18) / 4, 0, 1)
-    places = np.zeros((frames, 2, 2))
-    places[:, 0, 0] = 0.6 * step
-    hold = np.ones((frames, 2))
-    hold[18:23, 0] = [0.5, 0.2, 0.1, 0.2, 0.5]
-    parted = part_stances(hold, places)
-    assert (parted[:, 1] == 1).all()
-    assert parted[20, 0] == 0
-    for run in true_runs(parted[:, 0] > 0):
-        at, weights = places[run, 0], parted[run, 0]
-        astray = np.linalg.norm(at - np.average(at, axis=0, weights=weights), axis=-1)
-        assert astray.max() < 0.2 or len(at) < 3
-    assert (parted[:, 0] > 0).sum() >= frames - 6

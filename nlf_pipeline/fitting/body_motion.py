@@ -101,8 +101,9 @@ def _solve(steps: Stepping, root: np.ndarray, rays: np.ndarray, fps: float) -> n
     held = steps.hold > 0
     hold, precision = steps.hold[held], steps.precision[held]
     places = 1e-6 * sparse.eye_array(2 * len(steps.plants))
-    prior = sparse.block_diag([_smoothness_prior(rays, fps), places], format="csc")
-    residual, solution = np.zeros((len(hold), 3)), np.zeros(design.shape[1])
+    prior = sparse.csc_array(sparse.block_diag([_smoothness_prior(rays, fps), places]))
+    residual = np.zeros((len(hold), 3))
+    solution = np.zeros(6 * len(root) + 2 * len(steps.plants))
     for _ in range(_REWEIGHTINGS):
         squared = np.einsum("ni,nij,nj->n", residual, precision, residual) / 3
         believed = hold / (1 + squared / 9) ** 2 / (_FOOT_ERROR_S * fps)

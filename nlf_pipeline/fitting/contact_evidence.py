@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import binary_dilation, median_filter, minimum_filter1d, uniform_filter1d
 
+from nlf_pipeline.filtering import true_runs
 from nlf_pipeline.fitting.foot_tracks import FootTrack
 
 _LEAST_SLOPE = 0.1
@@ -26,6 +27,8 @@ _STRONGEST = (-2.5, 2.0)
 """Log odds that one moment may give."""
 _MOMENT_S = 0.08
 """Errors of frames within this time are the same, seconds."""
+_SHORT_GAP_S = 0.1
+"""Over such a gap a foot does not begin or end a stance unnoticed, seconds."""
 _FALLING, _FALLING_SCALE, _FALLING_LIMIT = 4.0, 3.0, 1.5
 """Who accelerates downwards faster than this is in the air, m/s^2."""
 
@@ -66,7 +69,7 @@ def foot_evidence(
         level: the floor is y = 0; otherwise feet may stand at any height.
     """
     moment = max(1.0, _MOMENT_S * fps)
-    known = ~binary_dilation(~seen, iterations=max(1, round(moment)))
+    known = np.logical_not(_long_unseen(seen, fps))
     toes, low = track.toes, track.lowest
     in_space, on_floor = _speeds(toes, fps), speeds_on_floor(toes, centres, fps)
     speeds = np.sqrt(in_space * on_floor) + _SLOWEST
@@ -86,6 +89,14 @@ def foot_evidence(
         known=known,
         moment_frames=moment,
     )
+
+
+def _long_unseen(seen: np.ndarray, fps: float) -> np.ndarray:
+    """(frames,) bool: in or near a gap so long that what filled it says nothing about feet."""
+    gaps = np.zeros(len(seen), dtype=bool)
+    for run in true_runs(~seen):
+        gaps[run] = run.stop - run.start > _SHORT_GAP_S * fps
+    return binary_dilation(gaps, iterations=max(1, round(_MOMENT_S * fps)))
 
 
 def speeds_on_floor(points: np.ndarray, centres: np.ndarray, fps: float) -> np.ndarray:

@@ -11,13 +11,13 @@ from scipy.ndimage import binary_dilation
 from scipy.spatial.transform import Rotation
 
 from nlf_pipeline.body_models import joint_index
-from nlf_pipeline.filtering import true_runs
+from nlf_pipeline.filtering import true_runs, whittaker
 from nlf_pipeline.fitting.body_motion import Stepping, body_motion, foot_precision
 from nlf_pipeline.fitting.contact_evidence import FootEvidence, foot_evidence
 from nlf_pipeline.fitting.foot_paths import foot_offsets, heading_corrections, resting_offsets
 from nlf_pipeline.fitting.foot_tracks import FootTrack, chunks, track_feet
 from nlf_pipeline.fitting.leg_ik import move_feet
-from nlf_pipeline.fitting.leg_turning import feet_at, turn_legs
+from nlf_pipeline.fitting.leg_turning import feet_at, leg_turns, turn_legs
 from nlf_pipeline.fitting.soles import ANKLES, TOES, Soles
 from nlf_pipeline.fitting.stepping import Tempo, decode_steps, observed_tempo, part_stances
 from nlf_pipeline.fitting.unseen_legs import rejoin_legs, rejoin_path, turn_feet_forward
@@ -30,6 +30,8 @@ _BLIND_S = 0.08
 """Bad frames spoil others within this time, seconds."""
 _ROLL_OFF_S = 0.12
 """A foot may linger so long on the floor after the usual end of its stance, seconds."""
+_TURN_S = 0.15
+"""Legs turn no more abruptly than motion of this period, seconds."""
 _HIP = joint_index("left_hip")
 
 
@@ -88,7 +90,7 @@ def lock_feet(
     _untwist(pose, track_feet(pose, root, feet), steps.hold, view.fps)
     steps = _stepping(track_feet(pose, root, feet), planted, evidence, view)
     left = resting_offsets(steps, pelvis.as_matrix(), root)
-    joints = _reach(pose, root, feet, foot_offsets(left, steps, known, view.fps), view.centres)
+    joints = _reach(pose, root, feet, foot_offsets(left, steps, known, view.fps), view)
     return LockedMotion(pose, joints, planted)
 
 
@@ -149,15 +151,18 @@ def _untwist(pose: np.ndarray, track: FootTrack, hold: np.ndarray, fps: float) -
         pose[part] = local_rotvecs(rotations)
 
 
-def _reach(pose: np.ndarray, root: np.ndarray, feet: Soles, offsets: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """Bend legs until the feet are `offsets` (frames, 2, 3) farther; changes `pose`, and returns the joints."""
-    reached = np.zeros(pose.shape)
+def _reach(pose: np.ndarray, root: np.ndarray, feet: Soles, offsets: np.ndarray, view: FloorView) -> np.ndarray:
+    """Turn legs, smoothly, until the feet are `offsets` (frames, 2, 3) farther; changes `pose`, returns the joints."""
+    goals, turns, reached = offsets.copy(), np.zeros((len(pose), 2, 7)), np.zeros(pose.shape)
     for part in chunks(len(pose)):
         rotations = global_rotations(pose[part].astype(np.float64))
-        goals = feet_at(rotations, joint_positions(rotations, root[part], feet.joints_rest), feet) + offsets[part]
-        rotations = turn_legs(rotations, root[part], feet, goals, _rays(root[part], centres[part]))
+        goals[part] += feet_at(rotations, joint_positions(rotations, root[part], feet.joints_rest), feet)
+        turns[part] = leg_turns(rotations, root[part], feet, goals[part], _rays(root[part], view.centres[part]))
+    turns = whittaker(turns.reshape(len(pose), -1), np.ones(len(pose)), _TURN_S * view.fps).reshape(turns.shape)
+    for part in chunks(len(pose)):
+        rotations = turn_legs(global_rotations(pose[part].astype(np.float64)), turns[part])
         joints = joint_positions(rotations, root[part], feet.joints_rest)
-        rotations = move_feet(rotations, joints, goals - feet_at(rotations, joints, feet))
+        rotations = move_feet(rotations, joints, goals[part] - feet_at(rotations, joints, feet))
         pose[part] = local_rotvecs(rotations)
         reached[part] = joint_positions(rotations, root[part], feet.joints_rest)
     return reached

@@ -30,7 +30,7 @@ _TOLERANCE = 1e-3
 _ITERATIONS = 6
 
 
-def turn_legs(rotations: np.ndarray, root: np.ndarray, feet: Soles, goals: np.ndarray, rays: np.ndarray) -> np.ndarray:
+def leg_turns(rotations: np.ndarray, root: np.ndarray, feet: Soles, goals: np.ndarray, rays: np.ndarray) -> np.ndarray:
     """The most probable turns of hips, knees and ankles by which the feet reach their goals, by Gauss-Newton.
 
     Feet keep their orientation but for their pitch.
@@ -43,18 +43,40 @@ def turn_legs(rotations: np.ndarray, root: np.ndarray, feet: Soles, goals: np.nd
         rays: (frames, 3) unit vectors from the camera to the body.
 
     Returns:
-        (frames, joints, 3, 3) global rotations.
+        (frames, 2, 7) for `turn_legs`, radians.
     """
     prior, turns = _turn_covariance(rotations, rays), np.zeros((len(root), 2, 7))
     for _ in range(_ITERATIONS):
-        turned = _turned(rotations, turns)
+        turned = turn_legs(rotations, turns)
         missing, jacobian = _linearised(turned, root, feet, goals)
         spread = prior @ np.swapaxes(jacobian, -1, -2)
         wanted = missing[..., None] + jacobian @ turns[..., None]
         solution = spread @ np.linalg.solve(jacobian @ spread + _TOLERANCE**2 * np.eye(3), wanted)
         turns = turns + np.clip(solution[..., 0] - turns, -_STEP_LIMIT, _STEP_LIMIT)
         turns[..., 6] = np.clip(turns[..., 6], -_PITCH_LIMIT, _PITCH_LIMIT)
-    return _turned(rotations, turns)
+    return turns
+
+
+def turn_legs(rotations: np.ndarray, turns: np.ndarray) -> np.ndarray:
+    """Turn legs.
+
+    Args:
+        rotations: (frames, joints, 3, 3) global.
+        turns: (frames, 2, 7) left, right: rotation vectors of the leg about the hip and of the shank about the knee,
+            and a turn of the foot about its sideways axis, radians.
+
+    Returns:
+        (frames, joints, 3, 3) global rotations.
+    """
+    swing = _from_rotvecs(turns[..., :3])
+    bend = _from_rotvecs(turns[..., 3:6])
+    tilt = _from_rotvecs(turns[..., 6:] * (rotations[:, _ANKLES] @ _SIDEWAYS))
+    turned = rotations.copy()
+    turned[:, _HIPS] = swing @ rotations[:, _HIPS]
+    turned[:, _KNEES] = swing @ bend @ rotations[:, _KNEES]
+    for part in (_ANKLES, _TOES):
+        turned[:, part] = tilt @ rotations[:, part]
+    return turned
 
 
 def feet_at(rotations: np.ndarray, joints: np.ndarray, feet: Soles) -> np.ndarray:
@@ -73,19 +95,6 @@ def _turn_covariance(rotations: np.ndarray, rays: np.ndarray) -> np.ndarray:
     covariance[..., 3:6, 3:6] = knees * _KNEE_SDS**2 @ np.swapaxes(knees, -1, -2)
     covariance[..., 6, 6] = _PITCH_SD**2
     return covariance
-
-
-def _turned(rotations: np.ndarray, turns: np.ndarray) -> np.ndarray:
-    """Both legs turned by (frames, 2, 7) `turns`: the leg about the hip, the shank about the knee, the foot."""
-    swing = _from_rotvecs(turns[..., :3])
-    bend = _from_rotvecs(turns[..., 3:6])
-    tilt = _from_rotvecs(turns[..., 6:] * (rotations[:, _ANKLES] @ _SIDEWAYS))
-    turned = rotations.copy()
-    turned[:, _HIPS] = swing @ rotations[:, _HIPS]
-    turned[:, _KNEES] = swing @ bend @ rotations[:, _KNEES]
-    for part in (_ANKLES, _TOES):
-        turned[:, part] = tilt @ rotations[:, part]
-    return turned
 
 
 def _linearised(

@@ -40,7 +40,11 @@ class Phase(IntEnum):
 _LEFT_STANDS = np.array([1, 1, 1, 0, 0, 0, 0], dtype=bool)
 _RIGHT_STANDS = np.array([1, 1, 0, 1, 0, 0, 0], dtype=bool)
 _FLIES = np.array([0, 0, 0, 0, 1, 1, 0], dtype=bool)
-_AGAIN_COST = np.array([2.0, 2.0, 12.0, 12.0, 12.0, 12.0, 0.0])
+_SHUFFLE_COST = 1.0
+"""Of coming one length of a leg with both feet planted."""
+_MARCH, _MARCH_COST = 0.1, 3.0
+"""Whose body comes less far has little reason to lift a foot."""
+_AGAIN_COST = np.array([0.9, 0.9, 12.0, 12.0, 12.0, 12.0, 0.0])
 """Of the same phase once more, which makes it longer than _LONGEST_S."""
 _REACH = np.array([0.35, 0.35, 0.9, 0.9, np.inf, np.inf, np.inf])
 """The body hardly comes farther during one phase, in lengths of its legs."""
@@ -90,8 +94,7 @@ def decode_steps(
     for t in range(1, frames + 1):
         reach = min(longest, t)
         candidates = enter[t - reach : t][::-1].T + (cut_short if t == frames else lasting)[:, :reach]
-        too_far = come[t] - come[t - reach : t][::-1] - _REACH[:, None]
-        candidates -= (np.maximum(too_far, 0) / _REACH_SD) ** 2
+        candidates -= _distance_costs(come[t] - come[t - reach : t][::-1])
         if reach == t:
             candidates[:, -1] += cut_short[:, reach - 1] - (cut_short if t == frames else lasting)[:, reach - 1]
         best = np.argmax(candidates, axis=1)
@@ -101,6 +104,14 @@ def decode_steps(
         enter[t] = ways[before[t], np.arange(states)] - total[t]
         ended = ways.diagonal() + _AGAIN_COST
     return stands.T[_path(int(np.argmax(ended)), length, before)] if frames else np.zeros((0, 2), dtype=bool)
+
+
+def _distance_costs(distances: np.ndarray) -> np.ndarray:
+    """(states, n) of coming (n,) lengths of a leg during one phase."""
+    costs = (np.maximum(distances - _REACH[:, None], 0) / _REACH_SD) ** 2
+    costs[: Phase.LEFT] += _SHUFFLE_COST * distances
+    costs[[Phase.LEFT, Phase.RIGHT]] += _MARCH_COST * np.maximum(1 - distances / _MARCH, 0)
+    return costs
 
 
 def _path(state: int, length: np.ndarray, before: np.ndarray) -> np.ndarray:

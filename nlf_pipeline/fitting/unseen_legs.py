@@ -31,19 +31,20 @@ def turn_feet_forward(pose_rotvecs: np.ndarray, feet: Soles) -> np.ndarray:
     for ankle, toes, knee in zip(ANKLES, TOES, _KNEES, strict=True):
         foot = feet.joints_rest[toes] - feet.joints_rest[ankle]
         shanks, ankles, backward = _feet_against_pelvis(pose_rotvecs, knee, ankle, foot)
-        known = ~binary_dilation(backward)
+        known = np.logical_not(binary_dilation(backward))
         blind = _between(known)
         if len(blind):
             sure = np.flatnonzero(known)
-            level = Slerp(sure, ankles[sure])(blind)
-            turned[blind, ankle] = (shanks[blind].inv() * level).as_rotvec()
+            ahead = Slerp(sure, Rotation.from_matrix(ankles[sure]))(blind).as_matrix()
+            local = np.swapaxes(shanks[blind], -1, -2) @ ahead
+            turned[blind, ankle] = Rotation.from_matrix(local).as_rotvec()
     return turned
 
 
 def _feet_against_pelvis(
     pose_rotvecs: np.ndarray, knee: int, ankle: int, foot: np.ndarray
-) -> tuple[Rotation, Rotation, np.ndarray]:
-    """Rotations of a shank and its foot relative to the pelvis, and (frames,) whether the foot points backwards."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(frames, 3, 3) of a shank and its foot relative to the pelvis, and (frames,) whether that points backwards."""
     shanks, ankles, backward = [], [], []
     for part in chunks(len(pose_rotvecs)):
         rotations = global_rotations(pose_rotvecs[part].astype(np.float64))
@@ -53,11 +54,7 @@ def _feet_against_pelvis(
         ahead, body = (rotations[:, ankle] @ foot)[:, ::2], rotations[:, 0, ::2, 2]
         length = np.linalg.norm(ahead, axis=-1) * np.linalg.norm(body, axis=-1)
         backward.append(np.sum(ahead * body, axis=-1) < _MOST_TURNED * length)
-    return (
-        Rotation.from_matrix(np.concatenate(shanks)),
-        Rotation.from_matrix(np.concatenate(ankles)),
-        np.concatenate(backward),
-    )
+    return np.concatenate(shanks), np.concatenate(ankles), np.concatenate(backward)
 
 
 def rejoin_legs(pose_rotvecs: np.ndarray, known: np.ndarray) -> np.ndarray:
