@@ -37,7 +37,8 @@ def fit(
 
     Each person gets one shape. A person who looks larger in some frames than in others is brought
     to one size about the camera, which leaves the picture as it is; so are people whose feet do
-    not stand on the floor that they share, unless their size was given. Smoothing never crosses a cut.
+    not stand on the floor that they share, unless their size was given. Runs of frames in which left
+    and right were confused are put right, outliers replaced, short gaps filled. Nothing crosses a cut.
 
     Args:
         predictions: predictions.xz.
@@ -57,22 +58,17 @@ def fit(
             f"has {facts.n_frames}: they should be of one video. Delete them and run again."
         )
     fitter, kept = BodyFitter(load_body_model(body, subset=True)), PersonCache(cache)
-    how = Smoothing(facts.fps, facts.shots(), smoothing_s, max_gap_s)
+    meshes, how = BodyMeshes(fitter.body_model), Smoothing(facts.fps, facts.shots(), smoothing_s, max_gap_s)
     with one_torch_thread():
         people = cached_fits(kept, source, fitter, beta_regularizer)
         people = _resized(people, scene.person_scale, fitter, beta_regularizer)
-        meshes = BodyMeshes(fitter.body_model)
-        tracks = [
-            smooth_track(person.track, meshes.joints_rest(person.betas), scene.T_scene_cam, how) for person in people
-        ]
-        is_given = _given_sizes(scene.person_scale)
-        betas = [person.betas for person in people]
-        factors = floor_factors(betas, tracks, meshes, scene.T_scene_cam, how, is_given)
+        tracks = [smooth_track(p.track, meshes.joints_rest(p.betas), scene.T_scene_cam, how) for p in people]
+        shapes, is_given = [person.betas for person in people], _given_sizes(scene.person_scale)
+        factors = floor_factors(shapes, tracks, meshes, scene.T_scene_cam, how, is_given)
         people = _resized(people, factors, fitter, beta_regularizer)
     for k in np.flatnonzero(factors != 1):
         tracks[k] = replace(tracks[k], root=smooth_root(people[k].track, scene.T_scene_cam, how)[0])
-    betas = np.stack([person.betas for person in people]) if people else np.zeros((0, meshes.model.num_betas))
-    _body_fits(source, betas, tracks, meshes, factors * scene.person_scale).save(out)
+    _body_fits(source, people, tracks, meshes, factors * scene.person_scale).save(out)
     kept.prune()
 
 
@@ -89,13 +85,14 @@ def _given_sizes(person_scale: np.ndarray) -> np.ndarray:
 
 
 def _body_fits(
-    source: Predictions, betas: np.ndarray, tracks: list[SmoothTrack], meshes: BodyMeshes, factors: np.ndarray
+    source: Predictions, people: list[PersonFit], tracks: list[SmoothTrack], meshes: BodyMeshes, factors: np.ndarray
 ) -> BodyFits:
     n, frames, joints = len(tracks), source.n_frames, meshes.model.num_joints
+    betas = np.array([person.betas for person in people], np.float32).reshape(n, meshes.model.num_betas)
     fits = BodyFits(
         person_ids=source.person_ids,
         pose_rotvecs=np.zeros((n, frames, joints, 3), np.float32),
-        betas=betas.astype(np.float32),
+        betas=betas,
         trans=np.zeros((n, frames, 3), np.float32),
         joints=np.zeros((n, frames, joints, 3), np.float32),
         visible=np.zeros((n, frames), dtype=bool),

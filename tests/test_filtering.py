@@ -17,6 +17,7 @@ from nlf_pipeline.filtering import (
     track_segments,
     true_runs,
     whittaker,
+    windowed_median,
 )
 
 RULE = Filter(period_frames=8, noise_floor=1e-3)
@@ -172,3 +173,12 @@ def test_segments_cover_what_is_observed_and_cross_no_cut(seen: list[bool], max_
         assert all(gap.stop - gap.start <= max_gap for gap in true_runs(~observed[segment]))
     assert covered.max(initial=0) <= 1
     assert (covered[observed] == 1).all()
+
+
+def test_medians_of_long_tracks_do_not_depend_on_their_chunks() -> None:
+    rng = np.random.default_rng(2)
+    values, weights = rng.normal(size=(9000, 2)), rng.uniform(0.1, 1, 9000)
+    medians = windowed_median(values, weights, 5)
+    for frame in (2, 4094, 4095, 4096, 4097, 8191, 8192, 8997):
+        window = slice(frame - 2, frame + 3)
+        np.testing.assert_allclose(medians[frame], geometric_median(values[window], weights[window]))

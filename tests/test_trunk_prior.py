@@ -66,6 +66,13 @@ def test_the_usual_pose_stays_and_legs_keep_their_orientation(meshes: BodyMeshes
     np.testing.assert_allclose(np.linalg.det(held), 1, atol=1e-5)
 
 
+def test_every_frame_is_held_on_its_own(meshes: BodyMeshes) -> None:
+    rest, noisy = meshes.joints_rest(np.zeros(10)), global_rotations(poses(300, 0.2))
+    usual = usual_pose(noisy)
+    one_by_one = [hold_trunk(noisy[i : i + 1], rest, usual)[0] for i in (0, 255, 256, 299)]
+    np.testing.assert_allclose(hold_trunk(noisy, rest, usual)[[0, 255, 256, 299]], one_by_one, atol=1e-5)
+
+
 def test_result_turns_with_the_frame(meshes: BodyMeshes) -> None:
     rest, R = meshes.joints_rest(np.zeros(10)), Rotation.from_rotvec([0.4, -1, 2]).as_matrix()
     noisy = global_rotations(poses(5, 0.2))
