@@ -3,8 +3,10 @@ import pytest
 from posed_landmarks import plausible_poses, pose
 from scipy.spatial.transform import Rotation
 
+from nlf_pipeline.body_models import joint_index
 from nlf_pipeline.estimators.inverse_kinematics import landmark_rotations
 from nlf_pipeline.estimators.landmark_body import LandmarkBody
+from nlf_pipeline.estimators.pose_prior import standing_prior
 from nlf_pipeline.landmarks import landmark_index
 
 LIMBS = [("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle"), ("heel", "foot_index")]
@@ -70,3 +72,10 @@ def test_results_are_rotations_whatever_the_landmarks(rest):
     R = landmark_rotations(np.random.default_rng(5).normal(size=(200, 33, 3)), rest)
     np.testing.assert_allclose(R @ np.swapaxes(R, -1, -2), np.broadcast_to(np.eye(3), R.shape), atol=1e-6)
     np.testing.assert_allclose(np.linalg.det(R), 1, atol=1e-6)
+
+
+def test_the_mean_pose_stands_on_flat_feet():
+    R = standing_prior().R_mean
+    for side in ("left", "right"):
+        hip, knee, ankle, foot = (R[joint_index(f"{side}_{part}")] for part in ("hip", "knee", "ankle", "foot"))
+        np.testing.assert_allclose(hip @ knee @ ankle @ foot, np.eye(3), atol=1e-9)

@@ -24,7 +24,7 @@ _MIDDLE: dict[str, tuple[float, float, float]] = {
 _SIDES: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
     "hip": ((-0.3, 0, 0), (0.7, 0.3, 0.25)),
     "knee": ((0.4, 0, 0), (1.0, 0.06, 0.06)),
-    "ankle": ((0, 0, 0), (0.3, 0.2, 0.15)),
+    "ankle": ((-0.1, 0, 0), (0.45, 0.2, 0.15)),
     "foot": ((0, 0, 0), (0.15, 0.05, 0.05)),
     "collar": ((0, 0, 0), (0.1, 0.15, 0.15)),
     "shoulder": ((0, 0, -1.1), (0.7, 0.7, 0.7)),
@@ -32,7 +32,8 @@ _SIDES: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]]
     "wrist": ((0, 0, 0), (0.25, 0.25, 0.3)),
     "hand": ((0, 0, -0.2), (0.05, 0.05, 0.3)),
 }
-"""Mean rotation vector and spread, radians, on the left; the right is its mirror image."""
+"""Mean rotation vector and spread, radians, on the left; the right is its mirror image. About x, the means of hip, knee
+and ankle cancel: the mean pose stands on flat feet."""
 
 
 @dataclass(frozen=True)
