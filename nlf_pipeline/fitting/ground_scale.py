@@ -9,7 +9,7 @@ import numpy as np
 
 from nlf_pipeline.fitting.contacts import Stances
 
-_SCALE_SD = 0.03
+_SCALE_SD = 0.04
 """Usual relative error of an estimated size."""
 _SCALE_DOF = 3.0
 """Degrees of freedom of its heavy tails: where one person does not fit the others, that person is misjudged, a child
