@@ -147,6 +147,32 @@ def test_nobody_is_moved_onto_an_assumed_floor(noisy: Path, body_dir: Path, tmp_
     np.testing.assert_array_equal(moved.joints, free.joints)
 
 
+def test_feet_rest_on_a_slope_as_they_do_on_a_level_floor(noisy: Path, body_dir: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(noisy, tmp_path / "copy")
+    plane = Ground.load(folder / "ground.json").floors[0]
+    up = Rotation.from_rotvec([0.1, 0, 0.05]).apply(np.array(plane.normal))
+    Ground([dataclasses.replace(plane, kind="slope", up=tuple(up.tolist()))]).save(folder / "ground.json")
+    level, level_cameras = make_world(noisy, body_dir)
+    slope, slope_cameras = make_world(folder, body_dir)
+    T_slope_level = slope_cameras.T_world_cam[0] @ invert_rigid(level_cameras.T_world_cam[0])
+    np.testing.assert_array_equal(slope.foot_contacts, level.foot_contacts)
+    difference = np.abs(slope.joints - transform_points(T_slope_level, level.joints))
+    assert np.quantile(difference, 0.99) < 1e-4
+    assert T_slope_level[1, 1] < 0.995
+
+
+def test_one_person_does_not_change_another(noisy: Path, body_dir: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(noisy, tmp_path / "copy")
+    fits = BodyFits.load(folder / "fits.npz")
+    spoiled = fits.pose_rotvecs.copy()
+    spoiled[0] += np.random.default_rng(0).normal(0, 0.5, spoiled[0].shape).astype(spoiled.dtype)
+    dataclasses.replace(fits, pose_rotvecs=spoiled).save(folder / "fits.npz")
+    before, _ = make_world(noisy, body_dir)
+    after, _ = make_world(folder, body_dir)
+    np.testing.assert_array_equal(after.joints[1], before.joints[1])
+    assert np.isfinite(after.joints).all()
+
+
 def test_world_does_not_depend_on_the_scenes_frame(
     noisy: Path, tmp_path: Path, body_dir: Path, meshes: BodyMeshes, walks: list[Walk]
 ) -> None:

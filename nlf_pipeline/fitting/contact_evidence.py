@@ -21,7 +21,7 @@ _LOW, _HEIGHT_SCALE = 0.06, 0.03
 """A foot higher than this above where feet stand is the less likely planted, metres."""
 _BASELINE_S, _BASELINE_LIMIT = 0.4, 0.15
 """All of a person may be estimated so much too high or too low, metres; beyond it he is not on the floor."""
-_LINGER = 1.5
+_LINGER = 1.45
 """A foot that rolls off the floor has left it when it is faster than so many times the speed of rest."""
 _STRONGEST = (-2.5, 2.0)
 """Log odds that one moment may give."""
