@@ -13,7 +13,9 @@ from pathlib import Path
 from nlf_pipeline.artefacts import VideoFacts
 from nlf_pipeline.workflow.run_summary import run_summary
 
-CHAIN = ("segment", "semantic_masks", "track_camera", "estimate", "scale_camera", "fit", "ground", "world")
+CHAIN = (
+    "segment", "edit_tracks", "semantic_masks", "track_camera", "estimate", "scale_camera", "fit", "ground", "world",
+)  # fmt: skip
 """From video to bodies."""
 
 
