@@ -52,9 +52,21 @@ def world(
         )
     T_world_scene = _worlds_from_scenes(shots, floors, scene.T_scene_cam)
     T_world_cam = T_world_scene @ scene.T_scene_cam
-    bodies = Bodies(
+    bodies = _empty_bodies(people, facts.fps, body_model)
+    meshes = BodyMeshes(load_body_model(body, subset=True))
+    for k in range(len(people.person_ids)):
+        feet = find_soles(meshes, people.betas[k])
+        for segment in track_segments(people.visible[k], shots, 0):
+            floor = _floor_at(segment.start, shots, floors)
+            _place(bodies, people, k, segment, feet, _Stage(T_world_scene[segment.start], T_world_cam, floor, contacts))
+    bodies.save(bodies_out)
+    Cameras(T_world_cam, scene.K, scene.distortion, scene.size_px).save(cameras_out)
+
+
+def _empty_bodies(people: BodyFits, fps: float, body_model: str) -> Bodies:
+    return Bodies(
         person_ids=people.person_ids,
-        fps=facts.fps,
+        fps=fps,
         body_model=body_model,
         pose_rotvecs=np.zeros_like(people.pose_rotvecs),
         betas=people.betas,
@@ -64,14 +76,6 @@ def world(
         filled=people.filled,
         foot_contacts=np.zeros((*people.visible.shape, 2), dtype=bool),
     )
-    meshes = BodyMeshes(load_body_model(body, subset=True))
-    for k in range(len(people.person_ids)):
-        feet = find_soles(meshes, people.betas[k])
-        for segment in track_segments(people.visible[k], shots, 0):
-            floor = _floor_at(segment.start, shots, floors)
-            _place(bodies, people, k, segment, feet, _Stage(T_world_scene[segment.start], T_world_cam, floor, contacts))
-    bodies.save(bodies_out)
-    Cameras(T_world_cam, scene.K, scene.distortion, scene.size_px).save(cameras_out)
 
 
 @dataclass(frozen=True)
