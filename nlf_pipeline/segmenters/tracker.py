@@ -176,6 +176,8 @@ class PeopleTracker:
             for i in reversed(range(len(sightings))):
                 if sightings[i].frame == frame:
                     sightings[i] = self._sighting(frame, seen, person.area_radii2)
+                if sightings[i].frame <= frame:
+                    break
 
     def _close(self, person: TrackedPerson) -> None:
         """End the tracklet; the person may go on with a new one."""
