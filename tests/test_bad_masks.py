@@ -56,7 +56,9 @@ def perfect_model(walkers: list[np.ndarray], monkeypatch: pytest.MonkeyPatch) ->
         def __init__(self, count: int) -> None:
             pass
 
-        def find(self, image: np.ndarray, circle: BodyCircle) -> PoseLandmarks:
+        def find(self, image: np.ndarray, circle: BodyCircle) -> PoseLandmarks | None:
+            if (image == GREY).all():
+                return None
             offset_px, t = where(image)
             people = [project(points[t], LENS.K) - offset_px for points in walkers]
             hips = [points_px[[23, 24]].mean(axis=0) for points_px in people]
