@@ -27,13 +27,22 @@ def without(stances: Stances, person: int) -> Stances:
 
 @pytest.mark.parametrize("size", [0.92, 1.08, 1.18])
 def test_losing_somebody_misjudged_moves_the_others_little(size: float) -> None:
-    """Two centimetres in the height of the feet are 1.2 %, which is what one cannot know of a person's size."""
+    """Two centimetres in the height of the feet are 1.2 %, which is what one cannot know of a person's size.
+
+    That somebody is larger than he is taken for is believed less, so there the others take part of the blame.
+    """
     for seed in range(4):
         stances = people_on_a_floor(seed, (1.0, size, 1.0))
         together, apart = person_scales(stances, 3, UP, RIGHT), person_scales(without(stances, 1), 3, UP, RIGHT)
-        np.testing.assert_allclose(together[[0, 2]], apart[[0, 2]], atol=0.025)
+        np.testing.assert_allclose(together[[0, 2]], apart[[0, 2]], atol=0.025 if size > 1 else 0.035)
         assert apart[1] == 1
         assert abs(np.log(together[1] * size)) < 0.4 * abs(np.log(size))
+
+
+def test_of_two_people_the_smaller_one_is_a_child_rather_than_the_other_a_giant() -> None:
+    for seed in range(4):
+        child, adult = np.log(person_scales(people_on_a_floor(seed, (1.2, 1.0)), 2, UP, RIGHT))
+        assert child < -0.7 * np.log(1.2) and abs(adult) < 0.3 * np.log(1.2)
 
 
 def test_losing_somebody_of_the_right_size_moves_nobody() -> None:

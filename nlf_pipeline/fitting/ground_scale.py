@@ -11,9 +11,9 @@ from nlf_pipeline.fitting.contacts import Stances
 
 _SCALE_SD = 0.04
 """Usual relative error of an estimated size."""
-_SCALE_DOF = 3.0
-"""Degrees of freedom of its heavy tails: where one person does not fit the others, that person is misjudged, a child
-mostly, and the others keep their sizes."""
+_SMALLER_DOF, _LARGER_DOF = 2.0, 20.0
+"""Degrees of freedom of its tails: where one person does not fit the others, that person is misjudged, and the others
+keep their sizes. People much smaller than they are taken for (children) are common, much larger ones are not."""
 _PITCH_SD = np.deg2rad(8.0)
 _ROLL_SD = np.deg2rad(4.0)
 _PERSON_HEIGHT_SD = 0.008
@@ -126,7 +126,8 @@ def _by_uncertainty(
 
 
 def _prior_precisions(log_factors: np.ndarray, is_given: np.ndarray) -> np.ndarray:
-    scale = (_SCALE_DOF + 1) / (_SCALE_DOF * _SCALE_SD**2 + log_factors**2)
+    dof = np.where(log_factors < 0, _SMALLER_DOF, _LARGER_DOF)
+    scale = (dof + 1) / (dof * _SCALE_SD**2 + log_factors**2)
     scale = np.where(is_given, _GIVEN_PRECISION, scale)
     tilt = [np.tan(_ROLL_SD) ** -2, np.tan(_PITCH_SD) ** -2]
     return np.concatenate([tilt, [1e-6], scale, np.full(len(log_factors), _PERSON_HEIGHT_SD**-2)])
