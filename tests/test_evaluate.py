@@ -202,6 +202,8 @@ def test_a_track_on_somebody_nobody_asks_for_is_neither_right_nor_wrong():
     assert scores == {"identity switches": 0, "detection recall": 1, "IDF1": 1}
     overlap[2, 1, 1] = 0.0  # a track on nobody is wrong
     assert {m.name: m.value for m in identity_measurements(overlap, asked, shown)}["IDF1"] == pytest.approx(12 / 13)
+    overlap[:, 1, 0] = np.where(asked[1], 0, overlap[:, 0, 0] + 0.1)  # covered by somebody, and a better match
+    assert {m.name: m.value for m in identity_measurements(overlap, asked, shown)}["IDF1"] == pytest.approx(12 / 13)
     nobody = identity_measurements(np.zeros((4, 0, 2)), np.zeros((0, 4), bool), shown)
     assert [m.value for m in nobody] == [0, 1, 0]
 

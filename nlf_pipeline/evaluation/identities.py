@@ -9,6 +9,8 @@ from nlf_pipeline.masks import MaskTracks
 
 _MIN_VISIBLE_SHARE = 0.25
 """Of a person's usual area: with less in sight nobody is asked to find him."""
+_LEAST_IOU = 0.5
+"""Overlap that counts as a match."""
 
 
 def mask_overlap(true: MaskTracks, found: MaskTracks) -> np.ndarray:
@@ -48,8 +50,9 @@ def identity_measurements(overlap: np.ndarray, asked: np.ndarray, shown: np.ndar
     """
     asked, shown = asked[:, : len(overlap)], shown[:, : len(overlap)]
     counted = np.where(asked.T[..., None], overlap, 0.0)
-    on_others = overlap.max(1, initial=0.0) > counted.max(1, initial=0.0)
-    scores = metrics.identity_scores(counted, asked, shown & ~on_others.T)
+    best = counted.max(1, initial=0.0)
+    on_others = (overlap.max(1, initial=0.0) > best) & (best < _LEAST_IOU)
+    scores = metrics.identity_scores(counted, asked, shown & ~on_others.T, _LEAST_IOU)
     return [
         Measurement("identity switches", scores.switches, "", "<= 0"),
         Measurement("detection recall", scores.recall, "", ">= 0.98"),
