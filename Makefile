@@ -37,6 +37,7 @@ install: .venv/installed
 bench: demo .venv/installed-dev
 	$(BIN)/python benchmarks/stage_times.py demo
 	$(BIN)/python benchmarks/stage_times.py demo_moving
+	$(BIN)/python benchmarks/identity.py
 	$(BIN)/python benchmarks/camera_tracking.py
 	$(BIN)/python benchmarks/render_speed.py
 
