@@ -54,3 +54,11 @@ def test_losing_somebody_of_the_right_size_moves_nobody() -> None:
 
 def test_a_person_alone_keeps_the_size_that_was_estimated() -> None:
     np.testing.assert_array_equal(person_scales(people_on_a_floor(0, (1.1,)), 1, UP, RIGHT), [1.0])
+
+
+def test_feet_on_stairs_say_nothing_about_sizes() -> None:
+    for seed in range(4):
+        stances = people_on_a_floor(seed, (1.0, 1.0, 1.0))
+        steps = 0.17 * np.random.default_rng(seed).integers(0, 5, (len(stances.person), 1))
+        on_stairs = Stances(stances.person, stances.centre, stances.point + steps * UP)
+        np.testing.assert_array_equal(person_scales(on_stairs, 3, UP, RIGHT), np.ones(3))

@@ -21,7 +21,7 @@ _PERSON_HEIGHT_SD = 0.008
 _STEP_HEIGHT_SD, _STEP_DISTANCE_SD = 0.01, 0.02
 """Errors of single steps in height, metres, and in distance, relative; only their ratio counts."""
 _NOISE_RANGE = (0.01, 0.06)
-"""Between these the spread of the stances about the floor is estimated, metres."""
+"""Between these the spread of the stances about the floor is estimated, metres; with more it is no floor but stairs."""
 _LIMITS = (0.8, 1.25)
 _ITERATIONS = 30
 _LEAST_STANCES = 3
@@ -35,7 +35,8 @@ def person_scales(
 
     Maximum a posteriori estimate of the plane, one factor and one residual height per person by
     Gauss-Newton, with Cauchy weights on the stances. Where the evidence is weak (few steps, people
-    of whom each stands in one place, one person alone) the priors keep the factors at 1.
+    of whom each stands in one place, one person alone) the priors keep the factors at 1; so they stay
+    where the stances do not lie in a plane (stairs).
 
     Args:
         stances: everybody's feet at rest.
@@ -97,12 +98,13 @@ def _solve(stances: Stances, row: np.ndarray, is_given: np.ndarray, tilts: np.nd
         jacobian[each, 3 + row] -= below
         jacobian[each, 3 + k + row] = 1
         residual = _by_uncertainty(residual, jacobian, rays @ normal, rays @ across.T)
-        noise = np.clip(1.4826 * np.median(np.abs(residual)), *_NOISE_RANGE)
+        spread = 1.4826 * np.median(np.abs(residual))
+        noise = np.clip(spread, *_NOISE_RANGE)
         weights = places / (noise**2 * (1 + (residual / (2 * noise)) ** 2))
         prior = _prior_precisions(unknowns[3 : 3 + k], is_given)
         hessian = jacobian.T @ (weights[:, None] * jacobian) + np.diag(prior)
         unknowns = unknowns - np.linalg.solve(hessian, jacobian.T @ (weights * residual) + prior * unknowns)
-    return unknowns[3 : 3 + k]
+    return unknowns[3 : 3 + k] if spread <= _NOISE_RANGE[1] else np.zeros(k)
 
 
 def _by_uncertainty(
