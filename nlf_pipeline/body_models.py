@@ -1,11 +1,19 @@
-"""SMPL-family bodies through smplfitter: where the files are, forward passes, joint names."""
+"""SMPL-family bodies through smplfitter: where the files are, forward passes, joint names.
+
+torch is imported only where many bodies are posed: it takes longer than the whole work of some stages.
+"""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from smplfitter.pt import BodyModel
+
+if TYPE_CHECKING:
+    import smplfitter.np
+    import smplfitter.pt
 
 from nlf_pipeline.errors import UserError
 
@@ -26,8 +34,8 @@ def joint_index(name: str) -> int:
     return SMPL_JOINT_NAMES.index(name)
 
 
-def load_body_model(body_dir: Path, subset: bool = False) -> BodyModel:
-    """The body whose files the rule `body` has put into `body_dir`.
+def load_body_model(body_dir: Path, subset: bool = False) -> smplfitter.pt.BodyModel:
+    """The body whose files the rule `body` has put into `body_dir`, for many poses and for fitting.
 
     Args:
         body_dir: folder with the model in SMPL's layout, its vertex subset and landmark regressor.
@@ -36,17 +44,33 @@ def load_body_model(body_dir: Path, subset: bool = False) -> BodyModel:
     Raises:
         UserError: if the model's file is not there.
     """
+    import smplfitter.pt
+
+    return smplfitter.pt.BodyModel("smpl", "neutral", **_where(body_dir, subset))
+
+
+def load_resting_body(body_dir: Path, subset: bool = False) -> smplfitter.np.BodyModel:
+    """The same body for a few poses: quick to load, ten times slower to pose. Arguments and errors as above."""
+    import smplfitter.np
+
+    return smplfitter.np.BodyModel("smpl", "neutral", **_where(body_dir, subset))
+
+
+def _where(body_dir: Path, subset: bool) -> dict[str, Any]:
     if not (Path(body_dir) / "basicmodel_neutral_lbs_10_207_0_v1.1.0.pkl").is_file():
         raise UserError(f"{body_dir}: no body model found. Build it with: snakemake {body_dir}/landmark_regressor.npy")
-    subset_size = SUBSET_SIZE if subset else None
-    return BodyModel("smpl", "neutral", model_root=str(body_dir), num_betas=N_BETAS, vertex_subset_size=subset_size)
+    return {
+        "model_root": str(body_dir),
+        "num_betas": N_BETAS,
+        "vertex_subset_size": SUBSET_SIZE if subset else None,
+    }
 
 
 @dataclass(frozen=True)
 class BodyMeshes:
     """Forward passes of one body model on numpy arrays."""
 
-    model: BodyModel
+    model: smplfitter.pt.BodyModel | smplfitter.np.BodyModel
 
     @property
     def faces(self) -> np.ndarray:
@@ -55,12 +79,12 @@ class BodyMeshes:
 
     def root_rest(self, betas: np.ndarray) -> np.ndarray:
         """(..., 3) root joint of the template for (..., betas): the point SMPL rotates about."""
-        template, directions = self.model.J_template.numpy(), self.model.J_shapedirs.numpy()
+        template, directions = np.asarray(self.model.J_template), np.asarray(self.model.J_shapedirs)
         return template[0] + betas @ directions[0].T
 
     def joints_rest(self, betas: np.ndarray) -> np.ndarray:
         """(..., joints, 3) joints of the unposed body for (..., betas), metres."""
-        template, directions = self.model.J_template.numpy(), self.model.J_shapedirs.numpy()
+        template, directions = np.asarray(self.model.J_template), np.asarray(self.model.J_shapedirs)
         return template + np.einsum("jcb,...b->...jc", directions, betas)
 
     def forward(
@@ -81,17 +105,25 @@ class BodyMeshes:
         n = len(pose_rotvecs)
         shapes = np.broadcast_to(betas, (n, betas.shape[-1]))
         all_vertices, all_joints = [], [np.zeros((0, self.model.num_joints, 3), np.float32)]
-        with torch.inference_mode():
-            for start in range(0, n, chunk):
-                part = slice(start, start + chunk)
-                result = self.model(
-                    torch.as_tensor(pose_rotvecs[part], dtype=torch.float32).reshape(-1, self.model.num_joints * 3),
-                    torch.as_tensor(shapes[part].copy(), dtype=torch.float32),
-                    torch.as_tensor(trans[part], dtype=torch.float32),
-                    return_vertices=vertices,
-                )
-                all_joints.append(result["joints"].numpy())
-                if vertices:
-                    all_vertices.append(result["vertices"].numpy())
+        for start in range(0, n, chunk):
+            part = slice(start, start + chunk)
+            pose = np.reshape(pose_rotvecs[part], (-1, self.model.num_joints * 3))
+            result = self._posed(pose, shapes[part], trans[part], vertices)
+            all_joints.append(result["joints"])
+            if vertices:
+                all_vertices.append(result["vertices"])
         empty = np.zeros((0, self.model.num_vertices, 3), np.float32)
         return np.concatenate([empty, *all_vertices]), np.concatenate(all_joints)
+
+    def _posed(self, pose: np.ndarray, betas: np.ndarray, trans: np.ndarray, vertices: bool) -> dict[str, np.ndarray]:
+        """Joints, and vertices if asked for, of some bodies at once."""
+        values = [np.array(array, dtype=np.float32) for array in (pose, betas, trans)]
+        from smplfitter.np import BodyModel
+
+        if isinstance(self.model, BodyModel):
+            return self.model(*values, return_vertices=vertices)
+        import torch
+
+        with torch.inference_mode():
+            result = self.model(*map(torch.as_tensor, values), return_vertices=vertices)
+        return {name: tensor.numpy() for name, tensor in result.items() if name in ("joints", "vertices")}

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from nlf_pipeline.artefacts import BodyFits, Floor, Ground, Intrinsics, SceneCameras, VideoFacts
-from nlf_pipeline.body_models import BodyMeshes, load_body_model
+from nlf_pipeline.body_models import BodyMeshes, load_resting_body
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.fitting.floor_kind import find_floor
 from nlf_pipeline.fitting.soles import find_soles
@@ -52,7 +52,7 @@ def ground(
     if threshold_m <= 0:
         raise UserError(f"the ground's threshold is {threshold_m} m; it must be more than 0, 0.05 is usual")
     people, scene, facts = BodyFits.load(fits), SceneCameras.load(cameras), VideoFacts.load(video_facts)
-    meshes = BodyMeshes(load_body_model(body, subset=True))
+    meshes = BodyMeshes(load_resting_body(body, subset=True))
     feet = [find_soles(meshes, betas) for betas in people.betas]
     knows_lens = intrinsics is None or Intrinsics.load(intrinsics).focal_source != "assumed"
     floors = []

@@ -17,7 +17,7 @@ from nlf_pipeline.artefacts import (
     SceneCameras,
     VideoFacts,
 )
-from nlf_pipeline.body_models import BodyMeshes, load_body_model
+from nlf_pipeline.body_models import BodyMeshes, load_resting_body
 from nlf_pipeline.errors import ArtefactError
 from nlf_pipeline.files import atomic_path
 from nlf_pipeline.geometry import invert_rigid
@@ -96,7 +96,7 @@ def report(
         shots=facts.shots(),
         names=_names(people, edits),
     )
-    measures = measure_people(clip, BodyMeshes(load_body_model(body, subset=True)))
+    measures = measure_people(clip, BodyMeshes(load_resting_body(body, subset=True)))
     found = FoundCamera(Intrinsics.load(intrinsics), path, CameraReport.load(camera_report), scene, world)
     quality = _judge(facts, measures, camera_quality(found, facts.shots(), facts.fps), floors, evaluation)
     log.info("%s: %s - %s", facts.video_id, quality.verdict, quality.summary)

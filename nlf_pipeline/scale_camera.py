@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from nlf_pipeline.artefacts import CameraPath, Intrinsics, SceneCameras, VideoFacts
-from nlf_pipeline.body_models import BodyMeshes, load_body_model
+from nlf_pipeline.body_models import BodyMeshes, load_resting_body
 from nlf_pipeline.errors import ArtefactError
 from nlf_pipeline.predictions import Predictions
 from nlf_pipeline.scaling.foot_tracks import FootTracks, read_foot_tracks
@@ -57,7 +57,7 @@ def scale_camera(
             f"{camera_path} has {counts[0]} frames, {predictions} has {counts[1]} and {video_facts} has {counts[2]}. "
             "They belong to different clips: delete them and run again."
         )
-    tracks = read_foot_tracks(source, BodyMeshes(load_body_model(body, subset=True)))
+    tracks = read_foot_tracks(source, BodyMeshes(load_resting_body(body, subset=True)))
     given = _given_factors(person_height, tracks, body)
     factors = np.where(np.isfinite(given), given, 1.0)
     tracks, segments = tracks.scaled(factors), path_segments(path, shots)
@@ -81,7 +81,7 @@ def _given_factors(heights: tuple[float, ...], tracks: FootTracks, body: Path) -
     """(people,) factors to the given heights, NaN where there is none."""
     if not heights:
         return np.full(len(tracks.person_ids), np.nan)
-    return height_factors(heights, tracks.person_ids, estimated_heights(tracks, BodyMeshes(load_body_model(body))))
+    return height_factors(heights, tracks.person_ids, estimated_heights(tracks, BodyMeshes(load_resting_body(body))))
 
 
 def _log(

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from nlf_pipeline.artefacts import Bodies, BodyFits, Cameras, Floor, Ground, SceneCameras, VideoFacts
-from nlf_pipeline.body_models import BodyMeshes, load_body_model
+from nlf_pipeline.body_models import BodyMeshes, load_resting_body
 from nlf_pipeline.errors import ArtefactError
 from nlf_pipeline.filtering import track_segments
 from nlf_pipeline.fitting.foot_locking import FloorView, lock_feet
@@ -53,7 +53,7 @@ def world(
     T_world_scene = _worlds_from_scenes(shots, floors, scene.T_scene_cam)
     T_world_cam = T_world_scene @ scene.T_scene_cam
     bodies = _empty_bodies(people, facts.fps, body_model)
-    meshes = BodyMeshes(load_body_model(body, subset=True))
+    meshes = BodyMeshes(load_resting_body(body, subset=True))
     for k in range(len(people.person_ids)):
         feet = find_soles(meshes, people.betas[k])
         for segment in track_segments(people.visible[k], shots, 0):

@@ -118,7 +118,7 @@ class BlazePoseEstimator:
     ) -> Iterator[FramePredictions]:
         """Meshes and uncertainties of a few frames."""
         model, n, n_people = self._meshes.model, chunk.stop - chunk.start, len(people)
-        weights = model.weights.numpy()
+        weights = np.asarray(model.weights)
         valid = np.array([person.found[chunk] for person in people], dtype=bool).reshape(n_people, n)
         vertices = np.zeros((n_people, n, model.num_vertices, 3), np.float32)
         joints = np.zeros((n_people, n, model.num_joints, 3), np.float32)

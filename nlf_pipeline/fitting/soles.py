@@ -56,7 +56,7 @@ def find_soles(body: BodyMeshes, betas: np.ndarray) -> Soles:
     """
     joints = len(body.model.kintree_parents)
     vertices, joints_rest = body.forward(np.zeros((1, joints, 3)), betas, np.zeros((1, 3)))
-    weights = body.model.weights.numpy()
+    weights = np.asarray(body.model.weights)
     rest, share = [], []
     for ankle, toe in zip(ANKLES, TOES, strict=True):
         on_foot = np.flatnonzero(weights[:, ankle] + weights[:, toe] > 0.5)

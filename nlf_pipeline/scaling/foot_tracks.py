@@ -78,7 +78,7 @@ def ball_vertices(body: BodyMeshes) -> np.ndarray:
     """
     joints = len(body.model.kintree_parents)
     vertices, rest = body.forward(np.zeros((1, joints, 3)), np.zeros(body.model.num_betas), np.zeros((1, 3)))
-    weights = body.model.weights.numpy()
+    weights = np.asarray(body.model.weights)
     chosen = []
     for ankle, toe in zip(ANKLES, TOES, strict=True):
         on_foot = np.flatnonzero(weights[:, ankle] + weights[:, toe] > 0.5)
