@@ -103,13 +103,26 @@ def test_legs_reach_for_their_targets_and_feet_stay_level(walks: list[Walk], mes
     offsets = rng.uniform(-0.03, 0.03, (FRAMES, 2, 3)) + [0, 0.03, 0]
     moved = move_feet(rotations, walk.joints, offsets)
     joints = joint_positions(moved, walk.joints[:, 0], rest)
-    np.testing.assert_allclose(joints[:, [7, 8]], walk.joints[:, [7, 8]] + offsets, atol=1e-5)
+    np.testing.assert_allclose(joints[:, [7, 8]], walk.joints[:, [7, 8]] + offsets, atol=2e-4)  # the straightest yield
     others = [j for j in range(24) if j not in (1, 2, 4, 5)]
     np.testing.assert_array_equal(moved[:, others], rotations[:, others])
     np.testing.assert_allclose(move_feet(rotations, walk.joints, 0 * offsets), rotations, atol=1e-5)
     beyond = move_feet(rotations, walk.joints, np.array([0, -5.0, 0]) + 0 * offsets)
     reach = joint_positions(beyond, walk.joints[:, 0], rest)[:, 7] - walk.joints[:, 1]
     assert (np.linalg.norm(reach, axis=-1) > 0.98 * np.linalg.norm(rest[7] - rest[1])).all()
+
+
+def test_a_knee_does_not_snap_when_its_foot_comes_back_within_reach(walks: list[Walk], meshes: BodyMeshes) -> None:
+    walk, rest = walks[0], meshes.joints_rest(walks[0].betas)
+    bent = int(np.argmin(np.linalg.norm(walk.joints[:, 7] - walk.joints[:, 1], axis=-1)))
+    rotations = np.repeat(global_rotations(walk.pose_rotvecs)[bent : bent + 1], 200, axis=0)
+    still = np.repeat(walk.joints[bent : bent + 1], 200, axis=0)
+    leg = still[0, 7] - still[0, 1]
+    offsets = np.linspace(0.2, -0.05, 200)[:, None, None] * (leg / np.linalg.norm(leg))
+    moved = move_feet(rotations, still, np.repeat(offsets, 2, axis=1))
+    knee = joint_positions(moved, still[:, 0], rest)[:, 4]
+    steps = np.linalg.norm(np.diff(knee, axis=0), axis=-1)
+    assert steps.max() < 0.01 and np.abs(np.diff(steps)).max() < 0.001
 
 
 def standing(hold: np.ndarray, toes: np.ndarray) -> Stepping:

@@ -7,6 +7,8 @@ from nlf_pipeline.geometry import rotation_between, skew
 
 _HINGE = np.array([1.0, 0.0, 0.0])
 """The knee's axis in the unposed body: its x axis."""
+_FREE_STRETCH = 0.97
+"""Cosine of the knee (14 degrees) up to which legs are stretched as targets ask; beyond, they yield."""
 _LEGS = tuple(tuple(joint_index(f"{side}_{name}") for name in ("hip", "knee", "ankle")) for side in ("left", "right"))
 
 
@@ -45,10 +47,21 @@ def _knee_angle(thigh: np.ndarray, shank: np.ndarray, hinge: np.ndarray, target:
     q, r = dot(thigh, across), dot(thigh, np.cross(hinge, across))
     wanted = (dot(target, target) - dot(thigh, thigh) - dot(shank, shank)) / 2 - dot(thigh, parallel)
     amplitude = np.maximum(np.hypot(q, r), 1e-9)
-    middle, half = np.arctan2(r, q), np.arccos(np.clip(wanted / amplitude, -1, 1))
+    middle = np.arctan2(r, q)
+    half = np.arccos(np.clip(_within_reach(wanted / amplitude, np.cos(middle)), -1, 1))
     candidates = np.stack([middle - half, middle + half])
     candidates = (candidates + np.pi) % (2 * np.pi) - np.pi
     return np.take_along_axis(candidates, np.argmin(np.abs(candidates), axis=0)[None], axis=0)[0]
+
+
+def _within_reach(stretch: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """(frames,) cosines of the knee that approach 1, a straight leg, ever more slowly the farther the target is.
+
+    Cut off instead, a leg that comes back within reach would snap: its knee goes with the square root of the distance.
+    """
+    free = np.maximum(_FREE_STRETCH, before)
+    room = np.maximum(1 - free, 1e-9)
+    return np.where(stretch > free, 1 - room * np.exp(-np.maximum(stretch - free, 0) / room), stretch)
 
 
 def _about(axes: np.ndarray, angles: np.ndarray) -> np.ndarray:
