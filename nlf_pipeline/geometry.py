@@ -104,3 +104,10 @@ def look_at(eye: np.ndarray, target: np.ndarray, up: np.ndarray) -> np.ndarray:
     right = np.cross(forward, up)
     right = right / np.linalg.norm(right)
     return rigid(np.stack([right, np.cross(forward, right), forward], axis=-1), np.asarray(eye, dtype=np.float64))
+
+
+def tangent_axes(up: np.ndarray) -> np.ndarray:
+    """(2, 3) unit vectors across `up` (3,) and each other."""
+    first = np.cross(up, np.eye(3)[np.argmin(np.abs(up))])
+    first = first / np.linalg.norm(first)
+    return np.stack([first, np.cross(up, first)])

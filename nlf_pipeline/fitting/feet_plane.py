@@ -10,7 +10,7 @@ import numpy as np
 
 from nlf_pipeline.fitting.contacts import Stances
 from nlf_pipeline.fitting.floor_plane import consensus
-from nlf_pipeline.fitting.uprightness import tangent_axes
+from nlf_pipeline.geometry import tangent_axes
 
 _HEIGHT_SD = 0.01
 """Error in the height of a planted foot, metres; how many times more or less it is comes from the feet."""

@@ -9,7 +9,8 @@ from scipy.signal import find_peaks
 from nlf_pipeline.artefacts import Floor, FloorKind
 from nlf_pipeline.fitting.feet_plane import FeetPlane, fit_feet_plane
 from nlf_pipeline.fitting.standing import PlantedFeet
-from nlf_pipeline.fitting.uprightness import UpBelief, tangent_axes
+from nlf_pipeline.fitting.uprightness import UpBelief
+from nlf_pipeline.geometry import tangent_axes
 
 _LEAST_SLOPE = np.deg2rad(4.0)
 _STEEPEST = np.deg2rad(20.0)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nlf_pipeline.geometry import tangent_axes
+
 _MAX_TILT = np.deg2rad(35.0)
 _TILT_SD = np.deg2rad(3.0)
 """Error of the rough direction of up."""
@@ -40,7 +42,8 @@ def fit_floor(points: np.ndarray, weights: np.ndarray, up: np.ndarray, threshold
         threshold: a point farther from the floor than this is not on it, metres.
         seed: of RANSAC's draws.
     """
-    axes = _axes(up)
+    up = up / np.linalg.norm(up)
+    axes = np.vstack([tangent_axes(up), up])  # two horizontal, and up
     centre = np.median(points, axis=0)
     local = (points - centre) @ axes.T
     design = np.column_stack([local[:, :2], np.ones(len(local))])
@@ -57,14 +60,6 @@ def fit_floor(points: np.ndarray, weights: np.ndarray, up: np.ndarray, threshold
     distance = np.abs(points @ normal - offset)
     near = distance < threshold
     return FloorPlane(normal, offset, near, float(np.median(distance[near])) if near.any() else 0.0)
-
-
-def _axes(up: np.ndarray) -> np.ndarray:
-    """(3, 3) rows: two horizontal axes and up."""
-    up = up / np.linalg.norm(up)
-    first = np.cross(up, np.eye(3)[np.argmin(np.abs(up))])
-    first = first / np.linalg.norm(first)
-    return np.stack([first, np.cross(up, first), up])
 
 
 def consensus(local: np.ndarray, threshold: float, seed: int) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from nlf_pipeline.body_models import joint_index
+from nlf_pipeline.geometry import tangent_axes
 
 _TRUNK = [joint_index(name) for name in ("pelvis", "spine1", "spine2", "spine3")]
 _PIECE_S = 1.0
@@ -104,13 +105,6 @@ def believe_up(trunks: Trunks, T_scene_cam: np.ndarray, knows_lens: bool = True)
     pitch_sd = _PITCH_BIAS_SD if knows_lens else _LENS_BIAS_SD
     bias = np.outer(mean_right, mean_right) * (_ROLL_BIAS_SD**2 - pitch_sd**2) + np.eye(3) * pitch_sd**2
     return UpBelief(up, axes.T @ (covariance + axes @ bias @ axes.T) @ axes, "bodies")
-
-
-def tangent_axes(up: np.ndarray) -> np.ndarray:
-    """(2, 3) unit vectors across `up` (3,) and each other."""
-    first = np.cross(up, np.eye(3)[np.argmin(np.abs(up))])
-    first = first / np.linalg.norm(first)
-    return np.stack([first, np.cross(up, first)])
 
 
 def _tilt(trunks: Trunks, up: np.ndarray, axes: np.ndarray, level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -153,7 +153,7 @@ def drop(
 
 
 def name(person: int, new_name: str, /, *, video_id: str, results: Path = RESULTS) -> None:
-    """Give somebody a name. Nothing is computed anew.
+    """Give somebody a name. Only the report is made anew.
 
     Args:
         person: the id.
