@@ -1,0 +1,108 @@
+"""Reading models' weights: what is wrong with a file is said in one line, and no pickle of others runs code."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+from nlf_pipeline.errors import UserError
+from nlf_pipeline.files import check_readable
+
+_SHOWN_KEYS = 3
+_MARKUP_STARTS = (b"<!doctype", b"<html", b"<?xml")
+_LONGEST_START = 512
+
+
+def read_state_dict(path: Path, model: str) -> dict[str, torch.Tensor]:
+    """The tensors of a checkpoint by name, on the CPU.
+
+    Args:
+        path: file written by torch.save: tensors by name. Anything but tensors and plain containers is refused.
+        model: what it belongs to, for messages, such as "STCN".
+
+    Raises:
+        UserError: if the file is missing, cut off, a web page, or holds something else.
+    """
+    import torch
+
+    check_weights_file(path, model)
+    try:
+        values = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise _damaged(path, model, error) from error
+    if not isinstance(values, Mapping) or not all(isinstance(v, torch.Tensor) for v in values.values()):
+        raise UserError(f"{path}: found no tensors by name, expected the weights of {model}. {_fetch_cure(path)}")
+    return dict(values)
+
+
+def load_weights(module: torch.nn.Module, values: Mapping[str, torch.Tensor], path: Path, model: str) -> None:
+    """Copy `values` into `module`, all of them and to every parameter.
+
+    Raises:
+        UserError: naming keys that are missing, unexpected or of another shape.
+    """
+    expected = module.state_dict()
+    # Counters of batches do not matter to inference, and old checkpoints lack them.
+    missing = [key for key in expected if key not in values and not key.endswith("num_batches_tracked")]
+    unexpected = [key for key in values if key not in expected]
+    misshapen = [
+        f"{key} {tuple(values[key].shape)} instead of {tuple(expected[key].shape)}"
+        for key in expected
+        if key in values and values[key].shape != expected[key].shape
+    ]
+    kinds = {"missing": missing, "unexpected": unexpected, "of another shape": misshapen}
+    problems = [f"{len(keys)} {kind} ({_some(keys)})" for kind, keys in kinds.items() if keys]
+    if problems:
+        raise UserError(f"{path}: these are not the weights of {model}: {'; '.join(problems)}. {_fetch_cure(path)}")
+    module.load_state_dict(dict(values), strict=False)
+
+
+def load_torchscript(path: Path, device: torch.device, model: str) -> torch.jit.ScriptModule:
+    """A TorchScript module for inference on `device`.
+
+    Raises:
+        UserError: if the file is missing, cut off, a web page, or no TorchScript.
+    """
+    import torch
+
+    check_weights_file(path, model)
+    try:
+        return torch.jit.load(str(path), map_location=device).eval()
+    except (RuntimeError, ValueError, OSError) as error:
+        raise _damaged(path, model, error) from error
+
+
+def check_weights_file(path: Path, model: str) -> None:
+    """Raise UserError unless there is a file at `path` that could be weights of `model`."""
+    if not path.exists() and not path.is_symlink():
+        raise UserError(f"{path}: not found, expected the weights of {model}. {_fetch_cure(path)}")
+    check_readable(path, f"the weights of {model}")
+    with path.open("rb") as file:
+        start = file.read(_LONGEST_START).lstrip().lower()
+    if not start:
+        raise UserError(f"{path}: is empty, expected the weights of {model}. {_fetch_cure(path)}")
+    if start.startswith(_MARKUP_STARTS):
+        raise UserError(
+            f"{path}: is a web page, expected the weights of {model}; a login page or an error was saved instead. "
+            + _fetch_cure(path)
+        )
+
+
+def _damaged(path: Path, model: str, error: Exception) -> UserError:
+    reason = str(error).strip().partition("\n")[0][:200] or type(error).__name__
+    return UserError(f"{path}: cannot be read as weights of {model} ({reason}). {_fetch_cure(path)}")
+
+
+def _fetch_cure(path: Path) -> str:
+    return f"Delete it and get it anew: nlf-pipeline weights fetch, or put the right file at {path}"
+
+
+def _some(keys: list[str]) -> str:
+    rest = len(keys) - _SHOWN_KEYS
+    return ", ".join(keys[:_SHOWN_KEYS]) + (f" and {rest} more" if rest > 0 else "")
