@@ -1,0 +1,94 @@
+"""The weights that this package knows: where each comes from and what is published about it."""
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import dacite
+import yaml
+
+from nlf_pipeline.errors import UserError
+
+_CONFIG = dacite.Config(cast=[tuple], strict=True)
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What a publisher asks of every user."""
+
+    url: str
+    """Where to register."""
+    todo: str
+    """What to do there, in words."""
+
+
+@dataclass(frozen=True)
+class Weight:
+    """One file of a model."""
+
+    name: str
+    """By which settings, commands and messages call it."""
+    file: str
+    """Its path in the folder of the weights; of a body model, in the folder of the body models."""
+    licence: str
+    """Of the weights, not of the code."""
+    used_by: tuple[str, ...]
+    """setting:value of what needs it, such as `segmenter:stcn`."""
+    url: str | None = None
+    """Where it is downloaded; None: to be got by hand."""
+    size_mib: float | None = None
+    """As published, rounded."""
+    sha256: str | None = None
+    """Of the whole file, in hexadecimal, where it is published."""
+    sha256_prefix: str | None = None
+    """The first digits, where only they are published."""
+    git_blob: str | None = None
+    """Git's name of the content, where it lies in a repository."""
+    registration: Registration | None = None
+    """Where its publisher wants every user's own agreement."""
+
+
+@functools.cache
+def load_registry() -> Mapping[str, Weight]:
+    """The weights that are kept in the folder of the weights, by name."""
+    return _read("weights.yaml")
+
+
+@functools.cache
+def load_body_models() -> Mapping[str, Weight]:
+    """The registered body models' files, by name; they are kept in the folder that `body_models_dir` names."""
+    return _read("body_models.yaml")
+
+
+def weights_path(folder: Path, name: str) -> Path:
+    """Where the file of a weight lies, whether it is there or not.
+
+    Args:
+        folder: of the weights.
+        name: in the registry, such as `stcn`.
+
+    Raises:
+        UserError: if the registry does not know `name`.
+    """
+    return folder / find_weight(name).file
+
+
+def find_weight(name: str) -> Weight:
+    """The registry's entry called `name`.
+
+    Raises:
+        UserError: naming what there is, if `name` is unknown.
+    """
+    registry = load_registry()
+    if name not in registry:
+        raise UserError(f"{name}: no such weights, expected one of {', '.join(registry)}")
+    return registry[name]
+
+
+def _read(file: str) -> dict[str, Weight]:
+    text = resources.files("nlf_pipeline.weights").joinpath(file).read_text()
+    entries: dict[str, dict[str, Any]] = yaml.safe_load(text)
+    return {name: dacite.from_dict(Weight, {"name": name, **entry}, _CONFIG) for name, entry in entries.items()}
