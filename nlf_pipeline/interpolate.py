@@ -9,6 +9,7 @@ from nlf_pipeline.artefacts import VideoFacts
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.interpolators import FrameInterpolator, InterpolatorName, make_interpolator
 from nlf_pipeline.progress import progress
+from nlf_pipeline.torch_devices import DeviceName
 from nlf_pipeline.video import read_frames, writing_video
 
 CRF = 16
@@ -16,7 +17,14 @@ CRF = 16
 
 
 def interpolate(
-    *, video: Path, video_facts: Path, out: Path, fps_factor: int = 2, interpolator: InterpolatorName = "flow"
+    *,
+    video: Path,
+    video_facts: Path,
+    out: Path,
+    fps_factor: int = 2,
+    interpolator: InterpolatorName = "flow",
+    weights: Path = Path("resources/weights"),
+    device: DeviceName = "auto",
 ) -> None:
     """Write the clip with `fps_factor` times as many frames per second.
 
@@ -28,12 +36,15 @@ def interpolate(
         video_facts: video.json, for the frame rate and the cuts.
         out: the new clip (mp4), with the clip's audio.
         fps_factor: frames per frame of the clip, at least 1.
-        interpolator: makes the frames between.
+        interpolator: makes the frames between: flow, or rife, a network that needs its weights.
+        weights: folder of the models' weights.
+        device: where rife runs; auto takes a GPU where there is one.
     """
     if fps_factor < 1:
         raise UserError(f"fps_factor is {fps_factor}, expected a whole number of at least 1.")
     facts = VideoFacts.load(video_facts)
-    frames = inbetweened(read_frames(video), facts.cuts, fps_factor, make_interpolator(interpolator))
+    backend = make_interpolator(interpolator, weights, device)
+    frames = inbetweened(read_frames(video), facts.cuts, fps_factor, backend)
     with writing_video(out, facts.fps * fps_factor, audio_from=video, crf=CRF) as sink:
         for frame in progress(frames, facts.n_frames * fps_factor, "interpolate"):
             sink.append_data(frame)

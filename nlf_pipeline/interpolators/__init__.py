@@ -1,11 +1,15 @@
 """Backends that make frames between frames."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
 
-InterpolatorName = Literal["flow"]
+from nlf_pipeline.torch_devices import DeviceName, choose_device
+from nlf_pipeline.weights.registry import weights_path
+
+InterpolatorName = Literal["flow", "rife"]
 
 
 class FrameInterpolator(Protocol):
@@ -16,10 +20,25 @@ class FrameInterpolator(Protocol):
         ...
 
 
-def make_interpolator(name: InterpolatorName) -> FrameInterpolator:
-    """The backend called `name`."""
+def make_interpolator(
+    name: InterpolatorName, weights: Path = Path("resources/weights"), device: DeviceName = "auto"
+) -> FrameInterpolator:
+    """The backend called `name`.
+
+    Args:
+        name: backend.
+        weights: folder of the models' weights.
+        device: where a model runs.
+
+    Raises:
+        UserError: if the device cannot be used, or the weights are missing, damaged or of another model.
+    """
     match name:
         case "flow":
             from nlf_pipeline.interpolators.flow import FlowInterpolator
 
             return FlowInterpolator()
+        case "rife":
+            from nlf_pipeline.interpolators.rife import RifeInterpolator
+
+            return RifeInterpolator(weights_path(weights, "rife"), choose_device(device))
