@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -73,7 +74,9 @@ def load_torchscript(path: Path, device: torch.device, model: str) -> torch.jit.
 
     check_weights_file(path, model)
     try:
-        return torch.jit.load(str(path), map_location=device).eval()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # what is published as TorchScript stays so
+            return torch.jit.load(str(path), map_location=device).eval()
     except (RuntimeError, ValueError, OSError) as error:
         raise _damaged(path, model, error) from error
 
@@ -84,14 +87,19 @@ def check_weights_file(path: Path, model: str) -> None:
         raise UserError(f"{path}: not found, expected the weights of {model}. {_fetch_cure(path)}")
     check_readable(path, f"the weights of {model}")
     with path.open("rb") as file:
-        start = file.read(_LONGEST_START).lstrip().lower()
+        start = file.read(_LONGEST_START)
     if not start:
         raise UserError(f"{path}: is empty, expected the weights of {model}. {_fetch_cure(path)}")
-    if start.startswith(_MARKUP_STARTS):
+    if is_web_page(start):
         raise UserError(
             f"{path}: is a web page, expected the weights of {model}; a login page or an error was saved instead. "
             + _fetch_cure(path)
         )
+
+
+def is_web_page(start: bytes) -> bool:
+    """Whether a file that starts like this is a page for people, as servers send in place of a file."""
+    return start[:_LONGEST_START].lstrip().lower().startswith(_MARKUP_STARTS)
 
 
 def _damaged(path: Path, model: str, error: Exception) -> UserError:

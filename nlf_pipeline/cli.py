@@ -37,17 +37,25 @@ STAGES = {
     "doctor": "doctor",
 }
 """Command -> module of this package, whose last part is also its function's name."""
-_TRACKS = "tracks"
-_TRACK_COMMANDS = {
-    "show": "show",
-    "list": "list_people",
-    "swap": "swap",
-    "split": "split",
-    "merge": "merge",
-    "drop": "drop",
-    "name": "name",
+GROUPS = {
+    "tracks": (
+        "repair.commands",
+        {
+            "show": "show",
+            "list": "list_people",
+            "swap": "swap",
+            "split": "split",
+            "merge": "merge",
+            "drop": "drop",
+            "name": "name",
+        },
+    ),
+    "weights": (
+        "weights.commands",
+        {"list": "list_weights", "fetch": "fetch", "verify": "verify", "accept": "accept"},
+    ),
 }
-"""Command behind `tracks` -> function of repair.commands."""
+"""Word before a command -> module of this package, and command -> function in it."""
 _USAGE = "nlf-pipeline [--log FILE]"
 _CURES = {
     errno.EACCES: "Change its permissions",
@@ -67,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     log_path = _take_log_option(rest)
     with contextlib.ExitStack() as stack:
         try:
-            show_our_lines(prefix=rest[0] if rest[:1] and rest[0] in (*STAGES, _TRACKS) else "nlf-pipeline")
+            show_our_lines(prefix=rest[0] if rest[:1] and rest[0] in (*STAGES, *GROUPS) else "nlf-pipeline")
             if log_path is not None:
                 die_with_parent()
                 stack.enter_context(writing_log(log_path))
@@ -81,16 +89,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: list[str]) -> None:
     # Only the chosen stage is imported, which keeps help and start-up fast.
-    if arguments[:1] == [_TRACKS]:
-        tyro.extras.subcommand_cli_from_dict(track_commands(), prog=f"{_USAGE} {_TRACKS}", args=arguments[1:])
+    first = arguments[0] if arguments else ""
+    if first in GROUPS:
+        tyro.extras.subcommand_cli_from_dict(load_group(first), prog=f"{_USAGE} {first}", args=arguments[1:])
         return
     chosen = [name for name in arguments[:1] if name in STAGES]
-    commands = {name: load_stage(name) for name in chosen or STAGES} | ({} if chosen else {_TRACKS: tracks})
+    commands = {name: load_stage(name) for name in chosen or STAGES} | (
+        {} if chosen else {f.__name__: f for f in _HEADS}
+    )
     tyro.extras.subcommand_cli_from_dict(commands, prog=_USAGE, args=arguments)
 
 
 def tracks() -> None:
     """Look at who is who, and correct it: show, list, swap, split, merge, drop, name."""
+
+
+def weights() -> None:
+    """Files of the reference models: list, fetch, verify, accept."""
+
+
+_HEADS = (tracks, weights)
+"""What the help says of the groups."""
 
 
 def _take_log_option(arguments: list[str]) -> Path | None:
@@ -110,10 +129,11 @@ def load_stage(name: str) -> Callable[..., None]:
     return getattr(importlib.import_module(f"nlf_pipeline.{module}"), module.rpartition(".")[2])
 
 
-def track_commands() -> dict[str, Callable[..., None]]:
-    """The functions behind `nlf-pipeline tracks`, their module imported only now."""
-    module = importlib.import_module("nlf_pipeline.repair.commands")
-    return {command: getattr(module, name) for command, name in _TRACK_COMMANDS.items()}
+def load_group(name: str) -> dict[str, Callable[..., None]]:
+    """The functions of the commands behind the word `name`, their module imported only now."""
+    module_name, commands = GROUPS[name]
+    module = importlib.import_module(f"nlf_pipeline.{module_name}")
+    return {command: getattr(module, function) for command, function in commands.items()}
 
 
 def _report(error: Exception, log_path: Path | None) -> None:

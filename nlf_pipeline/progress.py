@@ -13,8 +13,8 @@ _SECONDS_BETWEEN_LOG_LINES = 10.0
 log = logging.getLogger(__name__)
 
 
-def progress(items: Iterable[T], total: int, what: str) -> Iterator[T]:
-    """Yield from `items` while showing frames/s and the time left.
+def progress(items: Iterable[T], total: int, what: str, unit: str = "frames") -> Iterator[T]:
+    """Yield from `items` while showing how many there are per second and the time left.
 
     A bar on the terminal where there is one, and a line in the log every ten seconds.
 
@@ -22,15 +22,18 @@ def progress(items: Iterable[T], total: int, what: str) -> Iterator[T]:
         items: what to loop over.
         total: how many there are.
         what: the stage's name.
+        unit: what one item is, in the plural.
     """
     started = last_line = time.monotonic()
-    bar = tqdm(items, desc=what, total=total, unit=" frames", dynamic_ncols=True, disable=not sys.stderr.isatty())
+    bar = tqdm(items, desc=what, total=total, unit=f" {unit}", dynamic_ncols=True, disable=not sys.stderr.isatty())
     for done, item in enumerate(bar, start=1):
         yield item
         now = time.monotonic()
         if now - last_line > _SECONDS_BETWEEN_LOG_LINES:
             last_line = now
             rate = done / (now - started)
-            log.info("%s: %d/%d frames, %.1f frames/s, %.0f s left", what, done, total, rate, (total - done) / rate)
+            left_s = (total - done) / rate
+            log.info("%s: %d/%d %s, %.1f %s/s, %.0f s left", what, done, total, unit, rate, unit, left_s)
     seconds = time.monotonic() - started
-    log.info("%s: %d frames in %.1f s (%.1f frames/s)", what, total, seconds, total / max(seconds, 1e-9))
+    rate = total / max(seconds, 1e-9)
+    log.info("%s: %d %s in %.1f s (%.1f %s/s)", what, total, unit, seconds, rate, unit)

@@ -212,6 +212,6 @@ def test_command_line(tmp_path, three):
 def test_every_command_explains_itself():
     import tyro
 
-    for function in cli.track_commands().values():
+    for function in cli.load_group("tracks").values():
         text = " ".join(tyro.extras.get_parser(function).format_help().split())
         assert function.__doc__ and function.__doc__.splitlines()[0].rstrip(".") in text

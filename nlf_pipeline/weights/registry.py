@@ -36,7 +36,7 @@ class Weight:
     licence: str
     """Of the weights, not of the code."""
     used_by: tuple[str, ...]
-    """setting:value of what needs it, such as `segmenter:stcn`."""
+    """Settings that need it, such as `segmenter:stcn`, each one or several `setting:value` with spaces between."""
     url: str | None = None
     """Where it is downloaded; None: to be got by hand."""
     size_mib: float | None = None
