@@ -169,8 +169,12 @@ def no_such_video(video_id: str, folder: Path) -> UserError:
 
 
 def put_commands_on_path(name: str) -> None:
-    """Let jobs find the command `name` although the environment that runs this process is not activated."""
-    if shutil.which(name) is None:
+    """Let jobs run the command `name` of the environment that runs this process.
+
+    Whichever environment is activated, its own command gives way. A command that lies in no environment is kept.
+    """
+    found = shutil.which(name)
+    if found is None or Path(found).with_name("python").exists():
         os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 
 
