@@ -36,11 +36,12 @@ def fetch_weight(folder: Path, weight: Weight) -> Path:
     if not file.is_symlink() and not file.exists():
         if weight.url is None:
             raise UserError(f"{file}: not found, and it cannot be downloaded. {_by_hand(file, weight)}")
-        work = folder / f".download-{weight.name}"
-        with _alone(work):
+        with _alone(file.with_name(f".{file.name}.lock")):
             if not file.exists():  # another process may have been faster
+                work = folder / f".download-{weight.name}"
+                work.mkdir(exist_ok=True)
                 _download(weight, file, work)
-            shutil.rmtree(work)
+                shutil.rmtree(work)
     record_use(file, weight)
     return file
 
@@ -97,12 +98,11 @@ def _download(weight: Weight, file: Path, work: Path) -> None:
 
 
 @contextlib.contextmanager
-def _alone(work: Path) -> Iterator[None]:
-    """Make the folder `work` and hold it, waiting while another process does."""
-    work.mkdir(parents=True, exist_ok=True)
-    with (work / "lock").open("w") as lock:
+def _alone(path: Path) -> Iterator[None]:
+    """Hold the lock file `path`, waiting while another process does. It stays: removing it would break the lock."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        work.mkdir(exist_ok=True)  # the process before us removes it
         yield
 
 
