@@ -99,11 +99,11 @@ def draw_stock_poseviz(folder: Path, meshes: BodyMeshes, view: str, n_frames: in
         out_video_path=str(folder / "poseviz.mp4"), out_fps=round(FPS), gpu_encode=False,
     ) as viz:  # fmt: skip
         frames = zip(range(n_frames), posed_bodies(people, meshes), read_frames(folder / "clip.mp4"), strict=False)
-        for frame, (vertices, _, _), image in frames:
+        for frame, posed, image in frames:
             viz.update(
                 image,
                 camera=camera_mm(real, frame),
-                vertices=list(vertices * 1000),
+                vertices=list(posed.vertices * 1000),
                 viz_camera=camera_mm(seen_from, frame),
                 viz_imshape=SIZE_PX[::-1],
             )

@@ -17,6 +17,7 @@ from nlf_pipeline.errors import UserError
 from nlf_pipeline.geometry import invert_rigid, transform_points
 from nlf_pipeline.progress import progress
 from nlf_pipeline.renderers import RealCamera, RendererName, ViewFrame, make_renderer
+from nlf_pipeline.renderers.blendipose_options import BlendiPoseOptions
 from nlf_pipeline.renderers.camera_trail import trails
 from nlf_pipeline.renderers.palette import person_colours
 from nlf_pipeline.renderers.retiming import retime_bodies, retime_cameras, retiming
@@ -42,6 +43,7 @@ def render(
     opacity: float = 0.85,
     resolution: tuple[int, int] | None = None,
     fps_factor: int = 1,
+    blendipose: BlendiPoseOptions = BlendiPoseOptions(),  # noqa: B008  (frozen)
 ) -> None:
     """Draw everybody, over the clip ('camera') or from the side over a floor ('side').
 
@@ -57,32 +59,31 @@ def render(
         out: the video to write (mp4).
         view: through the real camera, or from the side.
         world_cameras: world_cameras.npz, to show the real camera in the side view.
-        renderer: what draws.
+        renderer: what draws. moderngl: fast, anywhere; poseviz: PoseViz's look; blendipose: path-traced in Blender,
+            slow, for a film to show.
         opacity: of the bodies over the clip, 0-1.
         resolution: width and height of the result in pixels, even; that of the clip if not given.
         fps_factor: frames of `video` per frame of the bodies, at least 1.
+        blendipose: options of that renderer.
     """
+    _check_options(opacity, resolution, fps_factor)
+    backend = make_renderer(renderer, blendipose)
+    scene = _load_scene(video_facts, bodies, cameras, world_cameras if view == "side" else None, fps_factor)
+    meshes = BodyMeshes(load_body_model(body))
+    size_px = resolution or scene.size_px
+    images = exactly(read_frames(video), scene.n_frames, video)
+    views = _views(scene, view, images, posed_bodies(scene.people, meshes), size_px)
+    pictures = backend.render(views, meshes.faces, size_px, opacity)
+    with writing_video(out, scene.people.fps, audio_from=video) as sink:
+        for picture in progress(pictures, scene.n_frames, f"render {view}"):
+            sink.append_data(picture)
+
+
+def _check_options(opacity: float, resolution: tuple[int, int] | None, fps_factor: int) -> None:
     if not 0 <= opacity <= 1 or fps_factor < 1:
         raise UserError(f"opacity is {opacity} and fps_factor {fps_factor}, expected 0 to 1 and at least 1.")
     if resolution is not None and any(side < 2 or side % 2 for side in resolution):
         raise UserError(f"resolution is {resolution}, expected two even numbers of pixels, width and height.")
-    scene = _load_scene(video_facts, bodies, cameras, world_cameras if view == "side" else None, fps_factor)
-    meshes = BodyMeshes(load_body_model(body))
-    size_px = resolution or scene.size_px
-    posed = posed_bodies(scene.people, meshes)
-    images = exactly(read_frames(video), scene.n_frames, video)
-    if view == "camera":
-        views = camera_views(images, posed, scene.cameras, size_px)
-    elif scene.real_cameras is None:
-        views = side_views(posed, scene.cameras, itertools.repeat(None, scene.n_frames), size_px)
-    else:
-        views = side_views(
-            posed, scene.cameras, real_camera_frames(images, scene.real_cameras, scene.shot_starts), size_px
-        )
-    pictures = make_renderer(renderer).render(views, meshes.faces, size_px, opacity)
-    with writing_video(out, scene.people.fps, audio_from=video) as sink:
-        for picture in progress(pictures, scene.n_frames, f"render {view}"):
-            sink.append_data(picture)
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,20 @@ class _Scene:
     size_px: tuple[int, int]
     shot_starts: list[int]
     """First frame of every shot but the first."""
+
+
+@dataclass(frozen=True)
+class PosedPeople:
+    """The people visible in one frame."""
+
+    rows: np.ndarray
+    """(bodies,) int: rows of the people in bodies.npz."""
+    vertices: np.ndarray
+    """(bodies, vertices, 3) world."""
+    colours: np.ndarray
+    """(bodies, 3) RGB in [0, 1]."""
+    opacities: np.ndarray
+    """(bodies,) in [0, 1]."""
 
 
 def _load_scene(video_facts: Path, bodies: Path, cameras: Path, world_cameras: Path | None, fps_factor: int) -> _Scene:
@@ -117,6 +132,21 @@ def _load_scene(video_facts: Path, bodies: Path, cameras: Path, world_cameras: P
     return _Scene(people, all_cameras[0], real_cameras, facts.n_frames * fps_factor, facts.size_px, shot_starts)
 
 
+def _views(
+    scene: _Scene,
+    view: Literal["camera", "side"],
+    images: Iterable[np.ndarray],
+    posed: Iterable[PosedPeople],
+    size_px: tuple[int, int],
+) -> Iterator[ViewFrame]:
+    if view == "camera":
+        return camera_views(images, posed, scene.cameras, size_px, scene.shot_starts)
+    real_cameras: Iterable[RealCamera | None] = itertools.repeat(None, scene.n_frames)
+    if scene.real_cameras is not None:
+        real_cameras = real_camera_frames(images, scene.real_cameras, scene.shot_starts)
+    return side_views(posed, scene.cameras, real_cameras, size_px, scene.shot_starts)
+
+
 def exactly(frames: Iterable[np.ndarray], n_frames: int, video: Path) -> Iterator[np.ndarray]:
     """Yield from `frames`; raises UserError naming `video` unless there are `n_frames`."""
     found = 0
@@ -131,11 +161,7 @@ def exactly(frames: Iterable[np.ndarray], n_frames: int, video: Path) -> Iterato
         )
 
 
-Posed = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Vertices (bodies, vertices, 3) in the world, colours (bodies, 3) and opacities (bodies,) of the visible people."""
-
-
-def posed_bodies(people: Bodies, meshes: BodyMeshes) -> Iterator[Posed]:
+def posed_bodies(people: Bodies, meshes: BodyMeshes) -> Iterator[PosedPeople]:
     """The visible people of every frame, in order."""
     colours = person_colours(len(people.person_ids))
     opacities = np.where(people.filled, FILLED_OPACITY, 1.0)
@@ -148,35 +174,59 @@ def posed_bodies(people: Bodies, meshes: BodyMeshes) -> Iterator[Posed]:
         )
         for frame in range(visible.shape[1]):
             here = frames == frame
-            yield vertices[here], colours[rows[here]], opacities[rows[here], start + frame]
+            shown = rows[here]
+            yield PosedPeople(shown, vertices[here], colours[shown], opacities[shown, start + frame])
 
 
 def camera_views(
-    images: Iterable[np.ndarray], posed: Iterable[Posed], cameras: Cameras, size_px: tuple[int, int]
+    images: Iterable[np.ndarray],
+    posed: Iterable[PosedPeople],
+    cameras: Cameras,
+    size_px: tuple[int, int],
+    shot_starts: Collection[int] = (),
 ) -> Iterator[ViewFrame]:
     """What the camera view shows: bodies over each image.
 
     Where the lens distorts, the bodies are bent to match, so that the image stays as it is.
     """
     Ks = scaled_intrinsics(cameras.K, tuple(cameras.size_px), size_px)
-    for T_world_cam, K, image, (vertices, colours, opacities) in zip(
-        cameras.T_world_cam, Ks, images, posed, strict=True
-    ):
+    frames = enumerate(zip(cameras.T_world_cam, Ks, images, posed, strict=True))
+    for frame, (T_world_cam, K, image, people) in frames:
         fits = image.shape[1::-1] == size_px
-        picture = image if fits else cv2.resize(image, size_px, interpolation=cv2.INTER_AREA)
-        bent = bend_like_lens(vertices, T_world_cam, cameras.distortion)
-        yield ViewFrame(bent, colours, T_world_cam, K, picture, opacities)
+        yield ViewFrame(
+            vertices=bend_like_lens(people.vertices, T_world_cam, cameras.distortion),
+            colours=people.colours,
+            T_world_cam=T_world_cam,
+            K=K,
+            image=image if fits else cv2.resize(image, size_px, interpolation=cv2.INTER_AREA),
+            opacities=people.opacities,
+            person_rows=people.rows,
+            starts_shot=frame in shot_starts,
+        )
 
 
 def side_views(
-    posed: Iterable[Posed], cameras: Cameras, real_cameras: Iterable[RealCamera | None], size_px: tuple[int, int]
+    posed: Iterable[PosedPeople],
+    cameras: Cameras,
+    real_cameras: Iterable[RealCamera | None],
+    size_px: tuple[int, int],
+    shot_starts: Collection[int] = (),
 ) -> Iterator[ViewFrame]:
     """What the side view shows: bodies on a floor, and the real camera if there is one."""
     Ks = scaled_intrinsics(cameras.K, tuple(cameras.size_px), size_px)
-    for T_world_cam, K, real_camera, (vertices, colours, opacities) in zip(
-        cameras.T_world_cam, Ks, real_cameras, posed, strict=True
-    ):
-        yield ViewFrame(vertices, colours, T_world_cam, K, None, opacities, real_camera)
+    frames = enumerate(zip(cameras.T_world_cam, Ks, real_cameras, posed, strict=True))
+    for frame, (T_world_cam, K, real_camera, people) in frames:
+        yield ViewFrame(
+            vertices=people.vertices,
+            colours=people.colours,
+            T_world_cam=T_world_cam,
+            K=K,
+            image=None,
+            opacities=people.opacities,
+            real_camera=real_camera,
+            person_rows=people.rows,
+            starts_shot=frame in shot_starts,
+        )
 
 
 def real_camera_frames(

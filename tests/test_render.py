@@ -167,11 +167,12 @@ def test_only_visible_people_are_posed(meshes):
     people = dataclasses.replace(people, visible=rng.random((3, 40)) > 0.5, filled=rng.random((3, 40)) > 0.5)
     posed = list(posed_bodies(people, meshes))
     assert len(posed) == 40
-    for frame, (vertices, colours, opacities) in enumerate(posed):
+    for frame, shown in enumerate(posed):
         rows = np.nonzero(people.visible[:, frame])[0]
-        assert np.array_equal(colours, person_colours(3)[rows])
-        assert np.array_equal(opacities < 1, people.filled[rows, frame])
-        moved = people.trans[rows, frame] - vertices.mean(axis=1)  # all stand alike
+        assert np.array_equal(shown.rows, rows)
+        assert np.array_equal(shown.colours, person_colours(3)[rows])
+        assert np.array_equal(shown.opacities < 1, people.filled[rows, frame])
+        moved = people.trans[rows, frame] - shown.vertices.mean(axis=1)  # all stand alike
         assert np.allclose(moved, moved[0] if len(rows) else 0, atol=1e-5)
     assert 0 < FILLED_OPACITY < 1
 

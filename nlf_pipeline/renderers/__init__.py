@@ -6,7 +6,9 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-RendererName = Literal["moderngl", "poseviz"]
+from nlf_pipeline.renderers.blendipose_options import BlendiPoseOptions
+
+RendererName = Literal["moderngl", "poseviz", "blendipose"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,10 @@ class ViewFrame:
     """(bodies,) in [0, 1], multiplied with the renderer's opacity; None for 1."""
     real_camera: RealCamera | None = None
     """Drawn small where there is no image."""
+    person_rows: np.ndarray | None = None
+    """(bodies,) int: whose body each is, the same number in every view; None for 0, 1, 2 ... as they come."""
+    starts_shot: bool = False
+    """The view before is of another shot: nothing moved from there to here."""
 
 
 class Renderer(Protocol):
@@ -62,8 +68,15 @@ class Renderer(Protocol):
         ...
 
 
-def make_renderer(name: RendererName) -> Renderer:
-    """The backend called `name`."""
+def make_renderer(
+    name: RendererName,
+    blendipose: BlendiPoseOptions = BlendiPoseOptions(),  # noqa: B008  (frozen)
+) -> Renderer:
+    """The backend called `name`.
+
+    Raises:
+        UserError: if a package that it needs is missing, or its options make no sense.
+    """
     match name:
         case "moderngl":
             from nlf_pipeline.renderers.moderngl import ModernglRenderer
@@ -73,3 +86,7 @@ def make_renderer(name: RendererName) -> Renderer:
             from nlf_pipeline.renderers.poseviz import PosevizRenderer
 
             return PosevizRenderer()
+        case "blendipose":
+            from nlf_pipeline.renderers.blendipose import BlendiPoseRenderer
+
+            return BlendiPoseRenderer(blendipose)

@@ -1,0 +1,19 @@
+"""Options of the BlendiPose renderer."""
+
+from dataclasses import dataclass
+
+from nlf_pipeline.torch_devices import DeviceName
+
+
+@dataclass(frozen=True)
+class BlendiPoseOptions:
+    """How Blender's path tracer draws."""
+
+    samples: int = 16
+    """Light paths per pixel, at least 1. More are slower and less grainy."""
+    denoise: bool = True
+    """Smooth the grain that is left. Without a GPU that takes most of the time."""
+    motion_blur: bool = False
+    """Blur what moves while a shutter is open for half a frame, people and camera."""
+    device: DeviceName = "auto"
+    """Where Cycles runs; auto takes a GPU that it knows (OptiX, HIP, oneAPI, CUDA) if there is one."""
