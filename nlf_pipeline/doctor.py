@@ -1,5 +1,6 @@
 """Command `doctor`: is everything here that the models need, and what to do about what is not."""
 
+from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
@@ -8,8 +9,11 @@ from nlf_pipeline.diagnosis.findings import Finding, ModelSet, format_json, form
 from nlf_pipeline.diagnosis.gpu import gpu_findings, installed_gpus
 from nlf_pipeline.diagnosis.machine import machine_facts, machine_findings
 from nlf_pipeline.diagnosis.model_files import body_findings, weight_findings
-from nlf_pipeline.diagnosis.packages import installed_models, package_facts, package_findings
+from nlf_pipeline.diagnosis.packages import PACKAGE, installed_models, package_facts, package_findings
 from nlf_pipeline.errors import UserError
+from nlf_pipeline.weights.listing import weights_state
+from nlf_pipeline.weights.registry import load_registry
+from nlf_pipeline.workflow.model_sets import MODEL_SETS, needed_weights
 
 
 def doctor(
@@ -46,7 +50,7 @@ def doctor(
     elif quick:
         print(format_table([f for f in findings if f.state in ("missing", "warning")]) or "this machine is ready")
     else:
-        print(format_table(findings))
+        print(f"{PACKAGE} {version(PACKAGE)}, models={chosen}\n\n{format_table(findings)}")
     if missing:
         raise UserError(f"not ready for models={chosen}: {', '.join(missing)}. See above for what to do.")
 
@@ -60,10 +64,12 @@ def _findings(
     if quick:
         return listed
     gpus, complaint = installed_gpus()
+    files = weights_state(weights, body_models_dir)
+    n_weights = len(load_registry())
     return [
         *listed,
         *codec_findings(codec_facts(bool(gpus)), bool(gpus)),
         *gpu_findings(gpus, complaint, packages.torch, models),
-        *weight_findings(weights, models),
-        *body_findings(body_models_dir, models),
+        *weight_findings(files[:n_weights], needed_weights(MODEL_SETS[models]), models, weights),
+        *body_findings(files[n_weights:], MODEL_SETS[models]["body_model"]),
     ]

@@ -1,82 +1,102 @@
 """Weights and body models: which files are there, and where to get the others."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from nlf_pipeline.checkpoints import check_weights_file
 from nlf_pipeline.diagnosis.findings import Finding, ModelSet, lacking
 from nlf_pipeline.errors import UserError
-from nlf_pipeline.weights.registry import Weight, load_body_models, load_registry
+from nlf_pipeline.weights.listing import WeightState
+from nlf_pipeline.weights.registry import Weight
 
-_BYTES_PER_MIB = 1024**2
-_NEEDED_BY_REFERENCE = ("stcn", "maskrcnn", "deeplabv3", "droid", "nlf_l")
-_NEEDED_BODY = "smpl-neutral"
+_WEIGHTS, _BODIES = "Weights", "Body models"
+_MIB = 1 << 20
+_DETAILS_CURE = "nlf-pipeline doctor --models reference says what the real models need"
+_IN_WORDS = {
+    "by hand": "not yet used, so no digest is recorded",
+    "present": "as at first use",
+    "verified": "as published",
+}
 
 
-def weight_findings(folder: Path, models: ModelSet) -> list[Finding]:
+def weight_findings(
+    states: Sequence[WeightState], needed: Collection[str], models: ModelSet, folder: Path
+) -> list[Finding]:
     """Judge the files of the models.
 
     Args:
+        states: of the weights, without the body models.
+        needed: names of the weights that the chosen models need.
+        models: what is to run; the embedded ones need no weights, and get one line.
         folder: of the weights.
-        models: what is to run.
     """
+    if models == "embedded":
+        n_there = sum(state.state != "missing" for state in states)
+        found = f"{n_there} of {len(states)} files in {folder}; only for the real models"
+        return [Finding(_WEIGHTS, "files", "absent", found, _DETAILS_CURE)]
+    option = "" if folder == Path("resources/weights") else f" --folder {folder}"
+    fetched = {
+        wanted: " ".join(s.weight.name for s in states if s.state == "missing" and (s.weight.name in needed) == wanted)
+        for wanted in (True, False)
+    }
     return [
-        _file_finding(
-            "Weights",
-            folder / weight.file,
-            weight,
-            needed=models == "reference" and name in _NEEDED_BY_REFERENCE,
-            cure=f"nlf-pipeline weights fetch {name}" if weight.url else _by_hand(weight, folder),
-        )
-        for name, weight in load_registry().items()
+        _weight_finding(state, wanted, f"nlf-pipeline weights fetch {fetched[wanted]}{option}", option)
+        for state in states
+        for wanted in [state.weight.name in needed]
     ]
 
 
-def body_findings(folder: Path | None, models: ModelSet) -> list[Finding]:
-    """Judge the files of the registered body models.
+def body_findings(states: Sequence[WeightState], needed: str) -> list[Finding]:
+    """Judge the files of the registered body models; one of each family is enough.
 
     Args:
-        folder: that `body_models_dir` names; None if there is none.
-        models: what is to run; the embedded ones use a body that the workflow builds.
+        states: of the body models.
+        needed: the body model that the chosen models need.
     """
-    findings = []
-    place = folder or Path("BODY_MODELS_DIR")
-    for weights in _by_family(load_body_models().values()):
-        needed = models == "reference" and _NEEDED_BODY in [weight.name for weight in weights]
-        findings.append(_family_finding(weights, place, needed))
-    return [Finding("Body models", "open body", "ok", "built by the workflow"), *findings]
+    families: dict[str, list[WeightState]] = {}
+    for state in states:
+        families.setdefault(state.weight.name.partition("-")[0], []).append(state)
+    return [
+        Finding(_BODIES, "open body", "ok", "built by the workflow"),
+        *(_family_finding(name, members, name == needed) for name, members in families.items()),
+    ]
 
 
-def _family_finding(weights: Sequence[Weight], place: Path, needed: bool) -> Finding:
-    family = weights[0].name.partition("-")[0]
-    there = [weight.name.partition("-")[2] for weight in weights if (place / weight.file).is_file()]
-    if there:
-        return Finding("Body models", family, "ok", f"{', '.join(there)} in {place / family}")
-    neutral = weights[0]
+def _weight_finding(state: WeightState, needed: bool, fetch: str, option: str) -> Finding:
+    name, path = state.weight.name, state.path
+    if path is None or state.size is None:
+        cure = fetch if state.weight.url else _by_hand(state.weight, path)
+        return Finding(_WEIGHTS, name, lacking(needed), f"not there; for {_uses(state.weight)}", cure)
+    if state.state == "changed":
+        cure = f"nlf-pipeline weights verify {name}{option}"
+        return Finding(_WEIGHTS, name, lacking(needed), f"{path} is not the file that was used so far", cure)
+    try:
+        check_weights_file(path, name)
+    except UserError as error:
+        found = str(error).partition(". ")[0]
+        return Finding(
+            _WEIGHTS, name, lacking(needed), found, f"rm {path} && nlf-pipeline weights fetch {name}{option}"
+        )
+    return Finding(_WEIGHTS, name, "ok", f"{state.size / _MIB:.0f} MiB, {_IN_WORDS[state.state]}")
+
+
+def _family_finding(name: str, members: Sequence[WeightState], needed: bool) -> Finding:
+    first = members[0]
+    genders = [member.weight.name.partition("-")[2] for member in members if member.size is not None]
+    if genders and first.path:
+        return Finding(_BODIES, name, "ok", f"{', '.join(genders)} in {first.path.parent}")
+    looked_at = f"not in {first.path.parent}" if first.path else "no folder is given (--body-models-dir)"
     return Finding(
-        "Body models", family, lacking(needed), f"not found: {place / neutral.file}", _by_hand(neutral, place)
+        _BODIES, name, lacking(needed), f"{looked_at}; for body_model={name}", _by_hand(first.weight, first.path)
     )
 
 
-def _file_finding(topic: str, path: Path, weight: Weight, needed: bool, cure: str) -> Finding:
-    uses = ", ".join(use.replace(":", "=") for use in weight.used_by)
-    if not path.exists():
-        return Finding(topic, weight.name, lacking(needed), f"not there; for {uses}", cure)
-    try:
-        check_weights_file(path, weight.name)
-    except UserError as error:
-        return Finding(topic, weight.name, lacking(needed), str(error).partition(". ")[0], f"rm {path} && {cure}")
-    return Finding(topic, weight.name, "ok", f"{path.stat().st_size / _BYTES_PER_MIB:.0f} MiB in {path}")
-
-
-def _by_hand(weight: Weight, folder: Path) -> str:
+def _by_hand(weight: Weight, path: Path | None) -> str:
+    place = path or Path("BODY_MODELS_DIR") / weight.file
     if weight.registration is None:
-        return f"put it at {folder / weight.file}"
-    return f"{weight.registration.url}: {weight.registration.todo}, put the file at {folder / weight.file}"
+        return f"put it at {place}"
+    return f"{weight.registration.url}: {weight.registration.todo}, put {place.name} into {place.parent}"
 
 
-def _by_family(weights: Iterable[Weight]) -> list[list[Weight]]:
-    families: dict[str, list[Weight]] = {}
-    for weight in weights:
-        families.setdefault(weight.name.partition("-")[0], []).append(weight)
-    return list(families.values())
+def _uses(weight: Weight) -> str:
+    return " or ".join(dict.fromkeys(use.split()[0].replace(":", "=") for use in weight.used_by))

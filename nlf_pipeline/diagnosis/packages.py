@@ -4,9 +4,11 @@ import importlib.util
 import json
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
+from pathlib import Path
 
 from packaging.requirements import Requirement
 
@@ -82,9 +84,7 @@ def package_findings(facts: PackageFacts, models: ModelSet) -> list[Finding]:
 
 def installed_models() -> ModelSet:
     """The models whose packages are installed here."""
-    has_reference = all(
-        _version(Requirement(line).name) for line in _own_requirements().get("reference", ["torchvision"])
-    )
+    has_reference = all(_version(Requirement(line).name) for line in _own_requirements().get("reference", ()))
     return "reference" if has_reference else "embedded"
 
 
@@ -142,7 +142,7 @@ def _reference_finding(name: str, facts: PackageFacts, models: ModelSet) -> Find
     if version is None:
         return Finding(_TOPIC, name, state, "not installed; for models=reference", _INSTALL["reference"])
     if name in facts.errors:
-        found = f"{version} does not fit torch {facts.versions.get('torch')} ({facts.errors[name]})"
+        found = f"{version} does not load with torch {facts.versions.get('torch')} ({facts.errors[name]})"
         return Finding(_TOPIC, name, state, found, _INSTALL["reference"])
     return Finding(_TOPIC, name, "ok", version)
 
@@ -165,7 +165,7 @@ def _optional_finding(facts: PackageFacts, extra: str) -> Finding:
     missing = [name for name in modules if name not in facts.modules]
     if not missing:
         return Finding(_TOPIC, extra, "ok", "installed")
-    cure = f"{sys.executable} -m pip install -e '.[{extra}]'"
+    cure = f"{_shown(Path(sys.executable))} -m pip install -e '.[{extra}]'"
     return Finding(_TOPIC, extra, "absent", f"not installed: {', '.join(missing)}; {use}", cure)
 
 
@@ -181,7 +181,11 @@ def _wrong(lines: Iterable[str], versions: Mapping[str, str | None]) -> list[str
 
 
 def _own_requirements() -> dict[str, list[str]]:
-    """This package's requirements by extra, as its installation recorded them."""
+    """This package's requirements by extra: of the checkout where there is one, whose record may be older than it."""
+    checkout = Path(__file__).resolve().parents[2] / "pyproject.toml"
+    if checkout.is_file():
+        project = tomllib.loads(checkout.read_text())["project"]
+        return {"": project["dependencies"], **project["optional-dependencies"]}
     found: dict[str, list[str]] = {}
     for requirement in map(Requirement, metadata.requires(PACKAGE) or ()):
         marker, requirement.marker = str(requirement.marker or ""), None
@@ -198,6 +202,10 @@ def _native_errors(modules: Iterable[str]) -> dict[str, str]:
         except Exception as error:  # a native library may raise anything
             errors[name] = str(error).partition("\n")[0]
     return errors
+
+
+def _shown(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _version(name: str) -> str | None:
