@@ -1,0 +1,132 @@
+"""BlendiPose really drawing with Blender's Cycles on the CPU."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+pytest.importorskip("bpy", reason="needs the extra 'blendipose'", exc_type=ImportError)
+pytest.importorskip("blendipose", reason="needs the extra 'blendipose'", exc_type=ImportError)
+
+from test_seam_renderers import FACES, SIZE_PX, T_WORLD_CAM, K, flat, seen_at, view_of
+
+from nlf_pipeline.geometry import look_at, transform_points
+from nlf_pipeline.render import bend_like_lens
+from nlf_pipeline.renderers import BlendiPoseOptions, RealCamera, ViewFrame, make_renderer
+
+QUICK = BlendiPoseOptions(samples=4, denoise=False, device="cpu")
+BOX = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], float)
+BOX_FACES = np.array(
+    [[0, 1, 3], [0, 3, 2], [4, 6, 7], [4, 7, 5], [0, 4, 5], [0, 5, 1]]
+    + [[2, 3, 7], [2, 7, 6], [0, 2, 6], [0, 6, 4], [1, 5, 7], [1, 7, 3]]
+)
+
+
+def draw(*views: ViewFrame, options=QUICK, faces=FACES, backend="blendipose") -> list[np.ndarray]:
+    return list(make_renderer(backend, options).render(views, faces, SIZE_PX, 1.0))
+
+
+def boxes() -> np.ndarray:
+    """(2, 8, 3) world: a standing one, and a slanted one half outside the picture."""
+    turned = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))[0]
+    turned *= np.linalg.det(turned)
+    slanted = BOX * [0.3, 0.2, 0.25] @ turned.T + [1.4, 1.2, -0.4]
+    return np.stack([BOX * [0.25, 0.6, 0.15] + [-0.3, 0.9, 0.3], slanted])
+
+
+def iou(a: np.ndarray, b: np.ndarray) -> float:
+    return (a & b).sum() / (a | b).sum()
+
+
+@pytest.mark.parametrize("distortion", [(), (-0.3, 0.1, 0.01, -0.01)])
+def test_silhouettes_are_those_that_moderngl_draws(distortion):
+    """The stage hands bodies over already bent like the lens does."""
+    vertices = bend_like_lens(boxes(), T_WORLD_CAM, np.array(distortion))
+    colours = np.array([[1.0, 0.1, 0.1], [0.1, 1.0, 0.1]])
+    view = ViewFrame(vertices, colours, T_WORLD_CAM, K, flat(0))
+    ours, theirs = (draw(view, faces=BOX_FACES, backend=name)[0].astype(int) for name in ("blendipose", "moderngl"))
+    for channel in (0, 1):
+        shown = [picture[..., channel] > picture[..., 1 - channel] + 15 for picture in (ours, theirs)]
+        assert shown[1].sum() > 150
+        assert iou(*shown) > 0.9
+
+
+def test_the_same_views_give_the_same_pictures():
+    views = [view_of([[0.1 * i, 1, 0], [0.5, 0.8, -1]]) for i in range(2)]
+    options = dataclasses.replace(QUICK, motion_blur=True)
+    assert np.array_equal(draw(*views, options=options), draw(*views, options=options))
+
+
+def test_more_samples_and_the_denoiser_leave_less_grain():
+    """On a ball that fills the picture; what differs between two patterns of grain is grain."""
+    view = view_of([0.3, 1.15, 1.6], radius=0.9)
+    grain = []
+    for samples, denoise in ((1, False), (32, False), (1, True)):
+        options = dataclasses.replace(QUICK, samples=samples, denoise=denoise)
+        first, second = (p[20:40, 30:60].astype(float) for p in draw(view, view, options=options))
+        grain.append((first - second).std())
+    assert grain[0] > 2 * grain[1]
+    assert grain[0] > 2 * grain[2]
+
+
+def cover(picture: np.ndarray) -> np.ndarray:
+    return picture.max(axis=-1) / max(picture.max(), 1)
+
+
+def test_motion_blur_smears_along_the_path_of_one_person_and_not_across_a_cut():
+    """A ball that steps to the right by 0.4 m: half of it while the shutter is open."""
+    still, moved = ([x, 1, 0] for x in (-0.2, 0.2))
+    black = flat(0)
+    options = dataclasses.replace(QUICK, samples=32, motion_blur=True)
+    sharp, blurred = draw(view_of(still, black), view_of(moved, black), options=options)
+    _, cut = draw(view_of(still, black), view_of(moved, black, starts_shot=True), options=options)
+    _, another = draw(
+        view_of(still, black, person_rows=np.array([0])),
+        view_of(moved, black, person_rows=np.array([1])),
+        options=options,
+    )
+    x = np.arange(SIZE_PX[0])
+    widths = [np.ptp(x[(cover(p) > 0.08).any(axis=0)]) for p in (sharp, blurred, cut, another)]
+    step_px = seen_at(moved)[0] - seen_at(still)[0]
+    assert widths[1] - widths[0] == pytest.approx(step_px / 2, abs=2)
+    assert abs(widths[2] - widths[0]) <= 1
+    assert abs(widths[3] - widths[0]) <= 1
+    middle = np.sum(x * cover(blurred)) / np.sum(cover(blurred))
+    assert middle == pytest.approx(seen_at(moved)[0], abs=1), "around where it is, not behind or ahead"
+
+
+def test_motion_blur_of_a_camera_that_turns_past_half_a_turn():
+    """The camera turns about its own axis past 180 degrees, where the quaternion changes its sign."""
+    black, angles = flat(0), np.deg2rad([170, 178, 186])
+    views = []
+    for angle in angles:
+        roll = np.eye(4)
+        roll[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+        view = view_of([0.4, 1.1, -1.0], black, radius=0.15)
+        views.append(dataclasses.replace(view, T_world_cam=T_WORLD_CAM @ roll))
+    options = dataclasses.replace(QUICK, samples=16, motion_blur=True)
+    sharp = draw(*views)
+    blurred = draw(*views, options=options)
+    for before, after in zip(sharp, blurred, strict=True):
+        assert iou(cover(before) > 0.2, cover(after) > 0.2) > 0.7
+
+
+def test_the_real_camera_is_drawn_with_its_picture_where_it_is_shown():
+    red = np.zeros((90, 160, 3), np.uint8) + np.array([230, 20, 20], np.uint8)
+    real_K = np.array([[150.0, 0, 79.5], [0, 150.0, 44.5], [0, 0, 1]])
+    T = look_at(np.array([0.4, 1.1, 0.0]), np.array([0.4, 1.1, 5.0]), np.array([0.0, 1.0, 0.0]))
+    real = RealCamera(T, real_K, (160, 90), red)
+    nobody = ViewFrame(np.zeros((0, 8, 3)), np.zeros((0, 3)), T_WORLD_CAM, K, None)
+    inside = dataclasses.replace(real, T_world_cam=T_WORLD_CAM)
+    views = [dataclasses.replace(nobody, real_camera=camera) for camera in (None, real, inside, None)]
+    shown = [(p[..., 0].astype(int) - p[..., 1] > 60) for p in draw(*views, faces=BOX_FACES)]
+    assert [mask.sum() > 30 for mask in shown] == [False, True, False, False]
+    v, u = np.nonzero(shown[1])
+    middle = seen_at(transform_points(T, np.array([[0, 0, 0.5]]))[0])
+    assert np.abs([u.mean() - middle[0], v.mean() - middle[1]]).max() < 2
+
+
+def test_nothing_is_printed(capfd):
+    draw(view_of([0, 1, 0]))
+    out, _ = capfd.readouterr()
+    assert out == ""
