@@ -15,53 +15,56 @@ if TYPE_CHECKING:
     import smplfitter.np
     import smplfitter.pt
 
-from nlf_pipeline.errors import UserError
+from nlf_pipeline.body_kinds import (
+    N_BETAS,
+    SMPL_JOINT_NAMES,
+    SMPL_PARENTS,
+    SUBSET_SIZE,
+    BodyKind,
+    joint_index,
+)
 
-SMPL_JOINT_NAMES = (
-    "pelvis", "left_hip", "right_hip", "spine1", "left_knee", "right_knee", "spine2", "left_ankle", "right_ankle",
-    "spine3", "left_foot", "right_foot", "neck", "left_collar", "right_collar", "head", "left_shoulder",
-    "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hand", "right_hand",
-)  # fmt: skip
-SMPL_PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
-N_BETAS = 10
-"""Shape parameters in use; SMPL's files hold 300."""
-SUBSET_SIZE = 1024
-"""Vertices that predictions carry: enough to fit every part, a sixth of the work of a full mesh."""
+__all__ = [
+    "N_BETAS",
+    "SMPL_JOINT_NAMES",
+    "SMPL_PARENTS",
+    "SUBSET_SIZE",
+    "BodyMeshes",
+    "joint_index",
+    "load_body_model",
+    "load_resting_body",
+]
 
 
-def joint_index(name: str) -> int:
-    """Index of an SMPL joint by name."""
-    return SMPL_JOINT_NAMES.index(name)
-
-
-def load_body_model(body_dir: Path, subset: bool = False) -> smplfitter.pt.BodyModel:
-    """The body whose files the rule `body` has put into `body_dir`, for many poses and for fitting.
+def load_body_model(body_dir: Path, subset: bool = False, kind: BodyKind | None = None) -> smplfitter.pt.BodyModel:
+    """The body whose files `build_body` or `import_body` has put into `body_dir`, for many poses and for fitting.
 
     Args:
-        body_dir: folder with the model in SMPL's layout, its vertex subset and landmark regressor.
+        body_dir: folder with the model, its description, vertex subset and landmark regressor.
         subset: only the SUBSET_SIZE vertices that predictions carry, with their joint regressor.
+        kind: which model it is, while its folder is being filled; else its description is read.
 
     Raises:
-        UserError: if the model's file is not there.
+        UserError: if there is no body model.
     """
     import smplfitter.pt
 
-    return smplfitter.pt.BodyModel("smpl", "neutral", **_where(body_dir, subset))
+    return smplfitter.pt.BodyModel(**_which(body_dir, subset, kind or BodyKind.of(body_dir)))
 
 
 def load_resting_body(body_dir: Path, subset: bool = False) -> smplfitter.np.BodyModel:
     """The same body for a few poses: quick to load, ten times slower to pose. Arguments and errors as above."""
     import smplfitter.np
 
-    return smplfitter.np.BodyModel("smpl", "neutral", **_where(body_dir, subset))
+    return smplfitter.np.BodyModel(**_which(body_dir, subset, BodyKind.of(body_dir)))
 
 
-def _where(body_dir: Path, subset: bool) -> dict[str, Any]:
-    if not (Path(body_dir) / "basicmodel_neutral_lbs_10_207_0_v1.1.0.pkl").is_file():
-        raise UserError(f"{body_dir}: no body model found. Build it with: snakemake {body_dir}/landmark_regressor.npy")
+def _which(body_dir: Path, subset: bool, kind: BodyKind) -> dict[str, Any]:
     return {
+        "model_name": kind.layout,
+        "gender": "neutral",  # the name under which every gender's file lies there
         "model_root": str(body_dir),
-        "num_betas": N_BETAS,
+        "num_betas": kind.n_betas,
         "vertex_subset_size": SUBSET_SIZE if subset else None,
     }
 
@@ -76,6 +79,13 @@ class BodyMeshes:
     def faces(self) -> np.ndarray:
         """(faces, 3) int32 vertex indices."""
         return np.asarray(self.model.faces, dtype=np.int32)
+
+    @property
+    def template(self) -> np.ndarray:
+        """(vertices, 3) float64: the unposed body of average shape, metres."""
+        # smplfitter keeps it without what SMPL's pose-dependent shape adds where nothing is turned.
+        unturned = np.tile(np.eye(3).ravel(), self.model.num_joints - 1)
+        return np.asarray(self.model.v_template, np.float64) + np.asarray(self.model.posedirs) @ unturned
 
     def root_rest(self, betas: np.ndarray) -> np.ndarray:
         """(..., 3) root joint of the template for (..., betas): the point SMPL rotates about."""

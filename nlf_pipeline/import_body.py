@@ -1,70 +1,147 @@
-"""Stage `import_body`: a registered user's own SMPL file, with what this project needs beside it."""
+"""Stage `import_body`: a registered user's own SMPL or SMPL-X file, with what this project needs beside it."""
 
 import logging
 import pickle
-import shutil
+import tempfile
+import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from smplfitter.common import ModelData, initialize
 
-from nlf_pipeline.body_models import load_body_model
+from nlf_pipeline.body_kinds import KIND_FILE, N_BETAS, BodyGender, BodyKind, Layout, skeleton
+from nlf_pipeline.body_models import BodyMeshes, load_body_model
 from nlf_pipeline.errors import UserError
-from nlf_pipeline.files import atomic_path
 from nlf_pipeline.open_body.model_files import (
     KID_TEMPLATE_FILE,
-    MODEL_FILE,
     save_array,
     save_derived_files,
+    save_registered_model,
 )
 
 log = logging.getLogger(__name__)
-_FILE_NAME_PARTS = {"neutral": "neutral", "female": "f", "male": "m"}
-_SMPL_VERTICES = 6890
+_UNREADABLE = (
+    pickle.UnpicklingError, zipfile.BadZipFile, EOFError, ImportError, AttributeError, KeyError, IndexError, ValueError,
+)  # fmt: skip
 
 
-def import_body(*, source: Path, out: Path, gender: Literal["neutral", "female", "male"] = "neutral") -> None:
-    """Prepare SMPL, which everybody has to download personally, for this pipeline.
+@dataclass(frozen=True)
+class _Release:
+    """A body model as its authors distribute it."""
 
-    The file is a pickle, which can run code when it is read: import only what you downloaded from SMPL's own site.
+    title: str
+    site: str
+    file_names: dict[BodyGender, str]
+    n_vertices: int
+    n_joints: int
+    n_expressions: int
+    """Of a file with all its shape directions, the last ones, which are facial expressions."""
+    n_betas: int
+    """Shape directions of such a file; a smaller one has as many expressions as shapes, if any."""
+
+    def shape_directions(self, n_columns: int) -> int:
+        """How many of a file's `n_columns` shape directions are of body shape."""
+        return min(n_columns, self.n_betas) if n_columns >= self.n_betas or not self.n_expressions else n_columns // 2
+
+
+_RELEASES: dict[Layout, _Release] = {
+    "smpl": _Release(
+        "SMPL version 1.1.0 for Python",
+        "https://smpl.is.tue.mpg.de",
+        {
+            "neutral": "basicmodel_neutral_lbs_10_207_0_v1.1.0.pkl",
+            "female": "basicmodel_f_lbs_10_207_0_v1.1.0.pkl",
+            "male": "basicmodel_m_lbs_10_207_0_v1.1.0.pkl",
+        },
+        n_vertices=6890,
+        n_joints=24,
+        n_expressions=0,
+        n_betas=300,
+    ),
+    "smplx": _Release(
+        "SMPL-X version 1.1",
+        "https://smpl-x.is.tue.mpg.de",
+        {"neutral": "SMPLX_NEUTRAL.npz", "female": "SMPLX_FEMALE.npz", "male": "SMPLX_MALE.npz"},
+        n_vertices=10475,
+        n_joints=55,
+        n_expressions=100,
+        n_betas=300,
+    ),
+}
+
+
+def import_body(
+    *,
+    source: Path,
+    out: Path,
+    family: Literal["smpl", "smplx"] = "smpl",
+    gender: BodyGender = "neutral",
+    betas: int = N_BETAS,
+) -> None:
+    """Prepare SMPL or SMPL-X, which everybody has to download personally, for this pipeline.
+
+    SMPL's file is a pickle, which can run code when it is read: import only what you downloaded from SMPL's own site.
 
     Args:
-        source: folder of body models; the file is source/smpl/basicmodel_*_lbs_10_207_0_v1.1.0.pkl. A kid template
-            beside it (kid_template.npy) is taken along.
-        out: folder for the model, under the neutral file's name, its kid template, vertex subset and regressors.
-        gender: which of SMPL's three models to use for everybody.
+        source: folder of body models; the file is source/smpl/basicmodel_*_lbs_10_207_0_v1.1.0.pkl or
+            source/smplx/SMPLX_*.npz. A kid template beside it (kid_template.npy) is taken along.
+        out: folder for the model, its kid template, vertex subset, regressors and description.
+        family: smpl: 24 joints; smplx: 55, with fingers, jaw and eyes.
+        gender: which of the three models to use for everybody.
+        betas: shape parameters, 1-300, as far as the file has them.
 
     Raises:
-        UserError: if the file is missing or is not SMPL's.
+        UserError: if the file is missing, is not the model's, or has fewer shape parameters.
     """
-    model_path = _find_model(Path(source) / "smpl", gender)
-    with atomic_path(out / MODEL_FILE) as temporary:
-        shutil.copyfile(model_path, temporary)
-    kid_template = model_path.with_name(KID_TEMPLATE_FILE)
-    if kid_template.is_file():
-        with atomic_path(out / KID_TEMPLATE_FILE) as temporary:
-            shutil.copyfile(kid_template, temporary)
-    else:  # smplfitter takes all zeros for "no kid template"
-        save_array(np.zeros((_SMPL_VERTICES, 3)), out / KID_TEMPLATE_FILE)
-    try:
-        model = load_body_model(out)
-    except (pickle.UnpicklingError, EOFError, ImportError, AttributeError, KeyError, IndexError, ValueError) as error:
-        (out / MODEL_FILE).unlink()
-        raise UserError(
-            f"{model_path} could not be read as SMPL version 1.1.0 ({error!r}). Download it anew from "
-            "https://smpl.is.tue.mpg.de"
-        ) from error
-    save_derived_files(model, model.v_template.numpy().astype(np.float64), out)
-    log.info("imported %s (%d vertices) to %s", model_path.name, model.num_vertices, out)
+    release = _RELEASES[family]
+    path = _find_model(Path(source) / family, release, gender)
+    data = _read(path, family, gender, release)
+    kid_template = path.with_name(KID_TEMPLATE_FILE)
+    available = release.shape_directions(data.shapedirs.shape[-1])
+    if not 1 <= betas <= available:
+        raise UserError(f"{path} has {available} shape parameters, found betas = {betas}: choose from 1 to {available}")
+    save_registered_model(data, family, betas, out)
+    # smplfitter takes all zeros for "no kid template"
+    kid = np.load(kid_template) if kid_template.is_file() else np.zeros((release.n_vertices, 3))
+    save_array(kid, out / KID_TEMPLATE_FILE)
+    kind = BodyKind(family, gender, betas, release.n_vertices, release.n_joints)
+    model = load_body_model(out, kind=kind)
+    save_derived_files(model, BodyMeshes(model).template, out)
+    kind.save(out / KIND_FILE)
+    log.info("imported %s (%d vertices) to %s", path.name, kind.n_vertices, out)
 
 
-def _find_model(folder: Path, gender: str) -> Path:
-    name = f"basicmodel_{_FILE_NAME_PARTS[gender]}_lbs_10_207_0_v1.1.0.pkl"
+def _find_model(folder: Path, release: _Release, gender: BodyGender) -> Path:
+    name = release.file_names[gender]
     if not (folder / name).is_file():
-        found = sorted(path.name for path in folder.glob("*.pkl"))
+        found = sorted(path.name for path in folder.glob(f"*{Path(name).suffix}"))
         raise UserError(
-            f"{folder / name}: not found (pickles there: {', '.join(found) or 'none'}). SMPL's licence does not let "
-            "us ship it: register at https://smpl.is.tue.mpg.de, download SMPL version 1.1.0 for Python, and put "
-            f"{name} into {folder}. Without SMPL, use the open body (build-body), which needs no registration."
+            f"{folder / name}: not found (there: {', '.join(found) or 'nothing of this kind'}). Its licence does not "
+            f"let us ship it: register at {release.site}, download {release.title}, and put {name} into {folder}. "
+            "Without it, use the open body, which needs no registration."
         )
     return folder / name
+
+
+def _read(path: Path, layout: Layout, gender: BodyGender, release: _Release) -> ModelData:
+    """The model in the file; raises UserError if it is not the release's."""
+    with tempfile.TemporaryDirectory() as folder:  # smplfitter wants a kid template beside the file
+        (Path(folder) / path.name).symlink_to(path.resolve())
+        np.save(Path(folder) / KID_TEMPLATE_FILE, np.zeros((release.n_vertices, 3)))
+        try:
+            data = initialize(layout, gender, model_root=folder)
+        except _UNREADABLE as error:
+            raise UserError(
+                f"{path} could not be read as {release.title} ({error!r}). Download it anew from {release.site}"
+            ) from error
+    expected = (release.n_vertices, list(skeleton(release.n_joints)[1]), (release.n_joints - 1) * 9)
+    found = (data.num_vertices, list(data.kintree_parents), data.posedirs.shape[-1])
+    if found != expected:
+        raise UserError(
+            f"{path} is not {release.title}: found {found[0]} vertices, {len(found[1])} joints and {found[2]} "
+            f"pose-dependent shapes, expected {expected[0]}, {len(expected[1])} and {expected[2]}. "
+            f"Download it anew from {release.site}"
+        )
+    return data

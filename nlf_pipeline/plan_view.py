@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from nlf_pipeline.artefacts import Bodies, Cameras, VideoFacts
+from nlf_pipeline.body_kinds import body_joints
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.geometry import focal_from_fov, pinhole_matrix, rigid
 from nlf_pipeline.viewing.crowd import shown_people
@@ -91,7 +92,7 @@ def plan_view(
     for shot in facts.shots():
         n_frames = shot.stop - shot.start
         T_world_cam[shot], K[shot] = plan_shot(
-            people.joints[:, shot],
+            people.joints[:, shot, : body_joints(people.joints.shape[2])],
             people.visible[:, shot],
             real.T_world_cam[shot],
             real.K[shot],

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from nlf_pipeline.artefacts import Bodies, BodyFits, Cameras, Floor, Ground, SceneCameras, VideoFacts
+from nlf_pipeline.body_kinds import BodyKind
 from nlf_pipeline.body_models import BodyMeshes, load_resting_body
 from nlf_pipeline.errors import ArtefactError
 from nlf_pipeline.filtering import track_segments
@@ -24,7 +25,6 @@ def world(
     body: Path,
     bodies_out: Path,
     cameras_out: Path,
-    body_model: str = "open",
     contacts: bool = True,
 ) -> None:
     """Put bodies and cameras into a gravity-aligned world, and let planted feet rest on its floor.
@@ -41,7 +41,6 @@ def world(
         body: folder with the body model.
         bodies_out: bodies.npz to write.
         cameras_out: world_cameras.npz to write.
-        body_model: name of the body model, for the record: open, smpl, ...
         contacts: hold planted feet still; without it they are only marked.
     """
     people, scene, facts = BodyFits.load(fits), SceneCameras.load(cameras), VideoFacts.load(video_facts)
@@ -52,7 +51,7 @@ def world(
         )
     T_world_scene = _worlds_from_scenes(shots, floors, scene.T_scene_cam)
     T_world_cam = T_world_scene @ scene.T_scene_cam
-    bodies = _empty_bodies(people, facts.fps, body_model)
+    bodies = _empty_bodies(people, facts.fps, BodyKind.of(body).name)
     meshes = BodyMeshes(load_resting_body(body, subset=True))
     for k in range(len(people.person_ids)):
         feet = find_soles(meshes, people.betas[k])

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from nlf_pipeline.artefacts import Intrinsics, VideoFacts
+from nlf_pipeline.body_kinds import smpl_carriers
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
 from nlf_pipeline.estimators.landmark_body import LandmarkBody
 from nlf_pipeline.estimators.landmark_reuse import cached_landmarks, joined_landmarks
@@ -25,6 +26,7 @@ from nlf_pipeline.estimators.landmark_uncertainty import joint_uncertainties, ve
 from nlf_pipeline.estimators.pose_prior import standing_prior
 from nlf_pipeline.estimators.windowed_solve import solve_windows
 from nlf_pipeline.filtering import track_segments
+from nlf_pipeline.kinematics import from_smpl_pose
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.person_cache import PersonCache
 from nlf_pipeline.predictions import FramePredictions
@@ -40,7 +42,7 @@ class _PersonMotion:
     """One person's body over a clip; zeros where it is not known."""
 
     R: np.ndarray
-    """(frames, joints, 3, 3) parent-relative rotations, float32."""
+    """(frames, 24, 3, 3) parent-relative rotations of SMPL's joints, float32."""
     root: np.ndarray
     """(frames, 3) root joint, camera frame, metres, float32."""
     betas: np.ndarray
@@ -127,10 +129,12 @@ class BlazePoseEstimator:
             at = chunk.start + np.flatnonzero(valid[k])
             if not len(at):
                 continue
-            rotvecs = Rotation.from_matrix(motion.R[at].reshape(-1, 3, 3)).as_rotvec().reshape(len(at), -1, 3)
+            R = from_smpl_pose(motion.R[at], model.num_joints)
+            rotvecs = Rotation.from_matrix(R.reshape(-1, 3, 3)).as_rotvec().reshape(len(at), -1, 3)
             trans = motion.root[at] - self._meshes.root_rest(motion.betas[at])
             vertices[k, valid[k]], joints[k, valid[k]] = self._meshes.forward(rotvecs, motion.betas[at], trans)
-            joint_errors[k, valid[k]] = joint_uncertainties(person.visibility[at])
-            vertex_errors[k, valid[k]] = vertex_uncertainties(joint_errors[k, valid[k]], weights)
+            errors = joint_uncertainties(person.visibility[at]).astype(np.float32)
+            joint_errors[k, valid[k]] = errors[:, smpl_carriers(model.num_joints)]
+            vertex_errors[k, valid[k]] = vertex_uncertainties(errors, weights)
         for t in range(n):
             yield FramePredictions(vertices[:, t], joints[:, t], vertex_errors[:, t], joint_errors[:, t], valid[:, t])

@@ -1,4 +1,4 @@
-"""A body reduced to its 24 joints and 33 BlazePose landmarks: all that posing by landmarks needs.
+"""A body reduced to SMPL's 24 joints and 33 BlazePose landmarks: all that posing by landmarks needs.
 
 Every landmark is taken to ride rigidly on one bone; its place at rest is linear in the shape, like
 the joints'. Forward kinematics of 57 points is far cheaper than skinning a mesh.
@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nlf_pipeline.body_models import SMPL_PARENTS, joint_index, load_body_model
+from nlf_pipeline.body_kinds import smpl_joints
+from nlf_pipeline.body_models import SMPL_PARENTS, BodyMeshes, joint_index, load_body_model
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.landmarks import BLAZEPOSE_LANDMARK_NAMES
 
@@ -83,10 +84,11 @@ class LandmarkBody:
                 f"{path} has shape {tuple(regressor.shape)}, expected {(len(LANDMARK_BONES), model.num_vertices)}: "
                 "it belongs to another body model. Delete it and build it again."
             )
+        template, joints = torch.as_tensor(BodyMeshes(model).template), smpl_joints(model.num_joints)
         return cls(
-            model.J_template,
-            model.J_shapedirs,
-            regressor @ model.v_template + torch.as_tensor(_model_offsets(), dtype=torch.float32),
+            model.J_template[joints],
+            model.J_shapedirs[joints],
+            regressor @ template.float() + torch.as_tensor(_model_offsets(), dtype=torch.float32),
             torch.einsum("lv,vcb->lcb", regressor, model.shapedirs),
         )
 

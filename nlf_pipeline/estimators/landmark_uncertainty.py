@@ -6,7 +6,7 @@ size is right; hidden joints are off by more than twice as much.
 
 import numpy as np
 
-from nlf_pipeline.body_models import SMPL_JOINT_NAMES, SMPL_PARENTS
+from nlf_pipeline.body_kinds import SMPL_JOINT_NAMES, SMPL_PARENTS, smpl_carriers
 from nlf_pipeline.landmarks import landmark_index
 
 _JOINT_ERRORS = {
@@ -30,7 +30,7 @@ def joint_uncertainties(visibility: np.ndarray) -> np.ndarray:
         visibility: (..., 33) of the landmarks, in [0, 1].
 
     Returns:
-        (..., 24) metres. A joint is believed no more than the joints between it and the torso.
+        (..., 24) metres, of SMPL's joints. A joint is believed no more than the joints between it and the torso.
     """
     seen = np.empty((*visibility.shape[:-1], len(SMPL_JOINT_NAMES)))
     errors = np.empty(len(SMPL_JOINT_NAMES))
@@ -51,8 +51,8 @@ def vertex_uncertainties(joint_errors: np.ndarray, weights: np.ndarray) -> np.nd
     """Expected vertex errors: of each bone the mean of its ends, spread by the skinning weights.
 
     Args:
-        joint_errors: (..., 24) metres.
-        weights: (vertices, 24) skinning weights; rows sum to 1.
+        joint_errors: (..., 24) metres, of SMPL's joints.
+        weights: (vertices, joints) skinning weights of the model's own joints; rows sum to 1.
 
     Returns:
         (..., vertices) metres.
@@ -62,4 +62,4 @@ def vertex_uncertainties(joint_errors: np.ndarray, weights: np.ndarray) -> np.nd
         children = [child for child, parent in enumerate(SMPL_PARENTS) if parent == j]
         if children:
             bones[..., j] = (joint_errors[..., j] + joint_errors[..., children].mean(axis=-1)) / 2
-    return bones @ weights.T
+    return bones[..., smpl_carriers(weights.shape[1])] @ weights.T

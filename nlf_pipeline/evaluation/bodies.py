@@ -6,7 +6,8 @@ import numpy as np
 
 from nlf_pipeline import metrics, motion_metrics
 from nlf_pipeline.artefacts import Bodies, Floor
-from nlf_pipeline.body_models import BodyMeshes, joint_index
+from nlf_pipeline.body_kinds import N_SHARED_JOINTS, joint_index
+from nlf_pipeline.body_models import BodyMeshes
 from nlf_pipeline.evaluation.measurement import Measurement, mean_or_none
 from nlf_pipeline.geometry import invert_rigid, transform_points
 
@@ -30,7 +31,7 @@ class Match:
 
 
 def match_people(found: Bodies, true: Bodies, T_true_found: np.ndarray, pairs: list[tuple[int, int]]) -> list[Match]:
-    """Everybody who was found in some frame.
+    """Everybody who was found in some frame, with the joints that result and truth have in common.
 
     Args:
         found: the result.
@@ -38,9 +39,11 @@ def match_people(found: Bodies, true: Bodies, T_true_found: np.ndarray, pairs: l
         T_true_found: (4, 4) from the found world to the true one.
         pairs: (person, row) of the truth and of the result.
     """
-    joints = transform_points(T_true_found[None, None], found.joints)
+    n_joints = found.joints.shape[2] if found.joints.shape[2] == true.joints.shape[2] else N_SHARED_JOINTS
+    joints = transform_points(T_true_found[None, None], found.joints[:, :, :n_joints])
+    truth = true.joints[:, :, :n_joints]
     matches = [
-        Match(person, row, true.visible[person] & found.visible[row], joints[row], true.joints[person])
+        Match(person, row, true.visible[person] & found.visible[row], joints[row], truth[person])
         for person, row in pairs
     ]
     return [match for match in matches if match.shown.any()]

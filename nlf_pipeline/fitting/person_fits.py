@@ -7,7 +7,7 @@ from itertools import islice
 import numpy as np
 from smplfitter.pt import BodyFitter
 
-from nlf_pipeline.body_models import SMPL_PARENTS
+from nlf_pipeline.body_kinds import body_joints, skeleton
 from nlf_pipeline.fitting.pose_fitting import BodyPoints, fit_poses, fit_shape, solve_shape
 from nlf_pipeline.fitting.track_smoothing import PoseTrack
 from nlf_pipeline.predictions import FramePredictions, Predictions, finite_rows
@@ -118,7 +118,9 @@ def usable_rows(frame: FramePredictions) -> np.ndarray:
     usable = frame.valid & finite_rows(frame)
     vertices = frame.vertices[:, :: 1 + frame.vertices.shape[1] // _LOOKED_AT]
     joints, vertices = (np.where(usable[:, None, None], points, 0) for points in (frame.joints, vertices))
-    bones = np.linalg.norm(joints[:, 1:] - joints[:, list(SMPL_PARENTS[1:])], axis=-1).sum(axis=1)
+    n_joints = body_joints(joints.shape[1])
+    parents = list(skeleton(joints.shape[1])[1][1:n_joints])
+    bones = np.linalg.norm(joints[:, 1:n_joints] - joints[:, parents], axis=-1).sum(axis=1)
     spread = np.ptp(vertices, axis=1).max(axis=-1)
     return usable & (bones > _BONES_M[0]) & (bones < _BONES_M[1]) & (spread > _LEAST_SPREAD_M)
 

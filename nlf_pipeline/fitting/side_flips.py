@@ -5,19 +5,16 @@ turn around between two frames. The most likely way through each track is found 
 "Error bounds for convolutional codes", IEEE Transactions on Information Theory 1967) over what each frame may be.
 """
 
+import functools
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import product
 
 import numpy as np
 
-from nlf_pipeline.body_models import SMPL_JOINT_NAMES, joint_index
+from nlf_pipeline.body_kinds import joint_index, skeleton
 from nlf_pipeline.kinematics import joint_positions
 
-_OTHER_SIDE = [
-    joint_index(name.replace("left", "RIGHT").replace("right", "left").replace("RIGHT", "right"))
-    for name in SMPL_JOINT_NAMES
-]
 _LEGS = [joint_index(f"{side}_{part}") for side in ("left", "right") for part in ("hip", "knee", "ankle", "foot")]
 _JUDGED = [
     joint_index(f"{side}_{part}")
@@ -91,6 +88,13 @@ def find_flips(track: SeenTrack, joints_rest: np.ndarray, up: np.ndarray, fps: f
     return _cheapest_way(_motion_costs(places, track.frames / fps), _state_costs(facing, track, up, fps))
 
 
+@functools.cache
+def _other_side(n_joints: int) -> np.ndarray:
+    """(n_joints,) index of the joint on the other side of each."""
+    names, swap = skeleton(n_joints)[0], {"left": "right", "right": "left"}
+    return np.array([names.index("_".join(swap.get(word, word) for word in name.split("_"))) for name in names])
+
+
 def corrected(rotations: np.ndarray, sides: np.ndarray, rays: np.ndarray, up: np.ndarray) -> np.ndarray:
     """Global rotations (n, joints, 3, 3) with flips put right; each flip is its own inverse.
 
@@ -101,21 +105,21 @@ def corrected(rotations: np.ndarray, sides: np.ndarray, rays: np.ndarray, up: np
         up: (3,).
     """
     fixed = rotations.copy()
-    turned, swapped = sides == Sides.TURNED, sides == Sides.LEGS
+    turned, swapped, other_side = sides == Sides.TURNED, sides == Sides.LEGS, _other_side(rotations.shape[1])
     in_depth = _reflection(_level(rays[turned], up))
-    fixed[turned] = in_depth[:, None] @ rotations[turned][:, _OTHER_SIDE] @ _MIRROR
+    fixed[turned] = in_depth[:, None] @ rotations[turned][:, other_side] @ _MIRROR
     sagittal = _reflection(rotations[swapped, 0, :, 0])
-    mirrored = sagittal[:, None] @ rotations[swapped][:, _OTHER_SIDE] @ _MIRROR
+    mirrored = sagittal[:, None] @ rotations[swapped][:, other_side] @ _MIRROR
     fixed[np.flatnonzero(swapped)[:, None], _LEGS] = mirrored[:, _LEGS]
     return fixed
 
 
 def swap_sides(values: np.ndarray, sides: np.ndarray) -> np.ndarray:
     """Values (n, joints, ...) of joints, those that flips exchanged changed back."""
-    fixed = values.copy()
-    fixed[sides == Sides.TURNED] = values[sides == Sides.TURNED][:, _OTHER_SIDE]
+    fixed, other_side = values.copy(), _other_side(values.shape[1])
+    fixed[sides == Sides.TURNED] = values[sides == Sides.TURNED][:, other_side]
     legs = np.flatnonzero(sides == Sides.LEGS)[:, None]
-    fixed[legs, _LEGS] = values[legs, np.array(_OTHER_SIDE)[_LEGS]]
+    fixed[legs, _LEGS] = values[legs, other_side[_LEGS]]
     return fixed
 
 

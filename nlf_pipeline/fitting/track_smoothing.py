@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nlf_pipeline.body_models import joint_index
+from nlf_pipeline.body_kinds import body_joints, joint_index
 from nlf_pipeline.filtering import Filter, smooth_path, smooth_rotations, track_segments, true_runs
 from nlf_pipeline.fitting.gravity import up_direction
 from nlf_pipeline.fitting.side_flips import SeenTrack, Sides, corrected, find_flips, swap_sides
@@ -125,7 +125,7 @@ def smooth_root(track: PoseTrack, T_scene_cam: np.ndarray, how: Smoothing) -> tu
         (frames, 3) scene frame, metres, 0 where not visible, and (frames,) how far each frame was believed.
     """
     root, believed = np.zeros((len(track.observed), 3)), np.zeros(len(track.observed))
-    confidence = part_confidence(track).mean(axis=1)
+    confidence = part_confidence(track)[:, : body_joints(track.uncertainty.shape[1])].mean(axis=1)
     for segment in how.segments(track.observed):
         root[segment], believed[segment] = smooth_path(
             transform_points(T_scene_cam[segment], track.root_cam[segment, None])[:, 0],
@@ -170,7 +170,7 @@ def put_sides_right(
 def _smooth_parts(
     R_scene_cam: np.ndarray, rotations_cam: np.ndarray, observed: np.ndarray, confidence: np.ndarray, rule: Filter
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One segment's smooth (frames, joints, 3, 3) rotations, and (frames,) how far the usual part was believed."""
+    """One segment's smooth (frames, joints, 3, 3) rotations, and (frames,) how far its usual part was believed."""
     smooth, beliefs = np.empty_like(rotations_cam), []
     for joint in range(rotations_cam.shape[1]):
         if joint not in _TOES_RIDE_ON:
@@ -179,7 +179,8 @@ def _smooth_parts(
             beliefs.append(belief)
     for toes, ankle in _TOES_RIDE_ON.items():
         smooth[:, toes] = smooth[:, ankle]
-    return smooth, np.median(beliefs, axis=0)
+    n_toes = len(_TOES_RIDE_ON)
+    return smooth, np.median(beliefs[: body_joints(rotations_cam.shape[1]) - n_toes], axis=0)
 
 
 def part_confidence(track: PoseTrack) -> np.ndarray:

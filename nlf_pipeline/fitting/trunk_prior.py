@@ -4,15 +4,16 @@ Spine, collar bones and neck are short and under clothes, so estimators place th
 tell the turn of each; one after the other is turned too far and back again. In life these parts turn little against
 one another. The most likely pose, given where the joints were estimated and how far such parts usually turn, is found
 by a step of Gauss-Newton. The prior is relative to the person's own usual pose, and weak against joints that agree:
-who bows, bows.
+who bows, bows. Face and fingers turn along with what carries them.
 """
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from nlf_pipeline.body_models import SMPL_JOINT_NAMES, SMPL_PARENTS
+from nlf_pipeline.body_kinds import body_joints, skeleton
 from nlf_pipeline.filtering import project_rotations
 from nlf_pipeline.kinematics import joint_positions
 
@@ -29,7 +30,6 @@ _TURN_SD = 0.3
 _CHUNK_FRAMES = 256
 _USUAL_FRAMES = 4000
 """About so many frames, spread evenly, tell a usual pose."""
-_PARENTS = list(SMPL_PARENTS)
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,15 @@ class _Chain:
     turned: np.ndarray
     """(u,) joints."""
     moves: np.ndarray
-    """(joints, u) bool: turning u moves joint k."""
+    """(k, u) bool: turning u moves joint k, of the body's joints."""
     turns: np.ndarray
-    """(joints, u) bool: turning u turns part k."""
+    """(joints, u) bool: turning u turns part j."""
     parents: np.ndarray
     """(u,) of those joints; the root's is itself."""
     stiffness: np.ndarray
     """(u,) inverse variance of their turns about the usual pose."""
     carried_by: np.ndarray
-    """(joints,) the last of the joints, down to joint k, that turn with the trunk: legs keep their orientation."""
+    """(k,) the last of the joints, down to joint k, that turn with the trunk: legs keep their orientation."""
 
 
 def usual_pose(rotations: np.ndarray) -> np.ndarray:
@@ -67,7 +67,7 @@ def hold_trunk(rotations: np.ndarray, joints_rest: np.ndarray, usual: np.ndarray
     Returns:
         (n, joints, 3, 3) global. Legs are as they were.
     """
-    chain, result = _upper_body(), np.empty_like(rotations)
+    chain, result = _upper_body(rotations.shape[1]), np.empty_like(rotations)
     for start in range(0, len(rotations), _CHUNK_FRAMES):
         part = slice(start, start + _CHUNK_FRAMES)
         result[part] = _solve(rotations[part].astype(np.float32), joints_rest.astype(np.float32), usual, chain)
@@ -79,7 +79,8 @@ def _solve(estimated: np.ndarray, joints_rest: np.ndarray, usual: np.ndarray, ch
     joints = joint_positions(estimated, np.zeros((len(estimated), 3), np.float32), joints_rest)
     jacobian = _place_jacobian(joints, chain)
     turns = chain.turns.astype(np.float32)
-    of_turns = turns.T @ turns / _TURN_SD**2 + np.diag(chain.stiffness)
+    seen = turns[: len(chain.carried_by)]
+    of_turns = seen.T @ seen / _TURN_SD**2 + np.diag(chain.stiffness)
     hessian = np.swapaxes(jacobian, 1, 2) @ jacobian + np.kron(of_turns, np.eye(3, dtype=np.float32))
     wanted = estimated[:, chain.parents] @ usual[chain.turned].astype(np.float32)
     pull = chain.stiffness[:, None] * _rotvecs(wanted @ np.swapaxes(estimated[:, chain.turned], -1, -2))
@@ -97,7 +98,7 @@ def _place_jacobian(joints: np.ndarray, chain: _Chain) -> np.ndarray:
     jacobian[:, :, 0, :, 1], jacobian[:, :, 0, :, 2] = z, -y
     jacobian[:, :, 1, :, 0], jacobian[:, :, 1, :, 2] = -z, x
     jacobian[:, :, 2, :, 0], jacobian[:, :, 2, :, 1] = y, -x
-    return jacobian.reshape(len(joints), 3 * joints.shape[1], -1)
+    return jacobian.reshape(len(joints), 3 * arm.shape[1], -1)
 
 
 def _rotvecs(rotations: np.ndarray) -> np.ndarray:
@@ -106,27 +107,28 @@ def _rotvecs(rotations: np.ndarray) -> np.ndarray:
 
 
 def _relative(rotations: np.ndarray) -> np.ndarray:
-    parents = rotations[:, _PARENTS[1:]]
+    parents = rotations[:, list(skeleton(rotations.shape[1])[1][1:])]
     return np.concatenate([rotations[:, :1], np.swapaxes(parents, -1, -2) @ rotations[:, 1:]], axis=1)
 
 
-def _upper_body() -> _Chain:
-    n = len(_PARENTS)
-    below = np.eye(n, dtype=bool)
-    for joint in range(1, n):
-        below[joint] |= below[_PARENTS[joint]]
-    hips = [SMPL_JOINT_NAMES.index(name) for name in ("left_hip", "right_hip")]
+@functools.cache
+def _upper_body(n_joints: int) -> _Chain:
+    (names, parents), body = skeleton(n_joints), body_joints(n_joints)
+    below = np.eye(n_joints, dtype=bool)
+    for joint in range(1, n_joints):
+        below[joint] |= below[parents[joint]]
+    hips = [names.index(name) for name in ("left_hip", "right_hip")]
     legs = below[:, hips].any(axis=1)
-    carried_by = np.where(below[:, hips[0]], hips[0], np.where(below[:, hips[1]], hips[1], np.arange(n)))
-    turned = np.flatnonzero(~legs)
-    moves = below & ~np.eye(n, dtype=bool)
-    stiffness = np.array([_TURNS.get(SMPL_JOINT_NAMES[j], _USUAL_TURN) ** -2 for j in turned], np.float32)
+    carried_by = np.where(below[:, hips[0]], hips[0], np.where(below[:, hips[1]], hips[1], np.arange(n_joints)))
+    turned = np.flatnonzero(~legs[:body])
+    moves = below & ~np.eye(n_joints, dtype=bool)
+    stiffness = np.array([_TURNS.get(names[j], _USUAL_TURN) ** -2 for j in turned], np.float32)
     stiffness[turned == 0] = 0  # it has nothing to turn against
     return _Chain(
         turned=turned,
-        moves=moves[:, turned],
+        moves=moves[:body, turned],
         turns=(below & ~legs[:, None])[:, turned],
-        parents=np.maximum(np.array(_PARENTS)[turned], 0),
+        parents=np.maximum(np.array(parents)[turned], 0),
         stiffness=stiffness,
-        carried_by=carried_by,
+        carried_by=carried_by[:body],
     )

@@ -5,10 +5,19 @@ from pathlib import Path
 
 import numpy as np
 
+from nlf_pipeline.body_kinds import N_BETAS, BodyGender
 from nlf_pipeline.open_body.decimation import decimate_symmetric, vertex_areas
 from nlf_pipeline.open_body.makehuman import BaseMesh, data_folder, read_base_mesh, read_rig
 from nlf_pipeline.open_body.outer_surface import EYEBALL_GROUPS, outer_quads, triangles
-from nlf_pipeline.open_body.phenotypes import Phenotypes, average_adult, blend_targets, infant, sample_adults
+from nlf_pipeline.open_body.phenotypes import (
+    Phenotypes,
+    average_adult,
+    blend_targets,
+    infant,
+    is_adult,
+    sample_adults,
+    sample_all_ages,
+)
 from nlf_pipeline.open_body.regressors import joint_regressor
 from nlf_pipeline.open_body.shape_space import ShapeSpace, fit_shape_space
 from nlf_pipeline.open_body.smpl_rig import SmplRig, merge_rig, mirrored_joints
@@ -65,12 +74,23 @@ class OpenBody:
     base: PosableBaseMesh
 
 
-def make_open_body(seed: int = 0, n_people: int = 1000) -> OpenBody:
-    """Sample adults, bring them into T-pose and learn SMPL's parameters from them.
+def make_open_body(
+    seed: int = 0,
+    n_people: int = 1000,
+    all_ages: bool = False,
+    gender: BodyGender = "neutral",
+    n_betas: int = N_BETAS,
+) -> OpenBody:
+    """Sample people, bring them into T-pose and learn SMPL's parameters from them.
+
+    With all betas 0 it is the mean adult, whatever the ages: that is who most people are.
 
     Args:
         seed: of the sample.
-        n_people: sampled.
+        n_people: sampled, more than `n_betas`.
+        all_ages: learn the shape space from newborns to old people instead of from adults alone.
+        gender: whose shapes to learn from.
+        n_betas: shape parameters, at least 2.
 
     Raises:
         UserError: if MakeHuman's data is not installed.
@@ -80,10 +100,12 @@ def make_open_body(seed: int = 0, n_people: int = 1000) -> OpenBody:
     rig = merge_rig(read_rig(folder), len(base.vertices))
     reference = _pose_one(folder, base, average_adult(), rig)
     kept, faces = decimate_symmetric(reference, triangles(outer_quads(base)), base.mirror, N_VERTICES)
-    adults = sample_adults(n_people, np.random.default_rng(seed))
-    people = pose_people(base.vertices, *blend_targets(folder, adults, len(base.vertices)), rig)
-    mean = _symmetric(people.vertices.mean(axis=0, dtype=np.float64), base.mirror)
-    space = _shape_space(base, people.vertices, vertex_areas(mean, kept[faces]), adults)
+    sample = sample_all_ages if all_ages else sample_adults
+    sampled = sample(n_people, np.random.default_rng(seed), gender)
+    people = pose_people(base.vertices, *blend_targets(folder, sampled, len(base.vertices)), rig)
+    adults = people.vertices[is_adult(sampled)] if all_ages else people.vertices
+    mean = _symmetric(adults.mean(axis=0, dtype=np.float64), base.mirror)
+    space = _shape_space(base, people.vertices, vertex_areas(mean, kept[faces]), sampled, n_betas)
     # SMPL's template has its mean at the origin, which the kid template relies on
     mean = mean - [0, *mean[kept, 1:].mean(axis=0)]
     shapedirs = np.stack([_symmetric(direction, base.mirror) for direction in space.shapedirs])
@@ -123,10 +145,11 @@ def _pose_one(folder: Path, base: BaseMesh, person: Phenotypes, rig: SmplRig) ->
     )
 
 
-def _shape_space(base: BaseMesh, bodies: np.ndarray, areas: np.ndarray, people: Phenotypes) -> ShapeSpace:
+def _shape_space(base: BaseMesh, bodies: np.ndarray, areas: np.ndarray, people: Phenotypes, n_betas: int) -> ShapeSpace:
     body = np.unique(base.quads[base.quad_groups == "body"])
     traits = (people.weight, people.gender, people.muscle, people.age, people.proportions, *people.races.T)
-    return fit_shape_space(bodies, areas, np.ptp(bodies[:, body, 1], axis=1), np.column_stack(traits))
+    stature = np.ptp(bodies[:, body, 1], axis=1)
+    return fit_shape_space(bodies, areas, stature, np.column_stack(traits), n_betas)
 
 
 def _symmetric(vectors: np.ndarray, mirror: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""BlazePose's 33 landmarks on any body in SMPL's layout, found by the shape of its T-posed template.
+"""BlazePose's 33 landmarks on any body of the SMPL family, found by the shape of its T-posed template.
 
 Body joints are the model's own. The others follow from anthropometric proportions of the head, hand and foot, so a
 mesh needs no marked vertices. The template stands in T-pose, y up, facing +z, in metres.
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nlf_pipeline.body_models import SMPL_JOINT_NAMES, joint_index
+from nlf_pipeline.body_kinds import SMPL_JOINT_NAMES, joint_index, smpl_carriers, smpl_joints
 from nlf_pipeline.landmarks import BLAZEPOSE_LANDMARK_NAMES
 from nlf_pipeline.open_body.regressors import convex_weights
 
@@ -41,12 +41,15 @@ def landmark_regressor(template: np.ndarray, weights: np.ndarray, joint_regresso
 
     Args:
         template: (vertices, 3) T-pose, metres.
-        weights: (vertices, 24) skinning weights.
-        joint_regressor: (24, vertices).
+        weights: (vertices, joints) skinning weights.
+        joint_regressor: (joints, vertices).
 
     Returns:
         (33, vertices), rows sum to 1, in the order of BLAZEPOSE_LANDMARK_NAMES.
     """
+    n_joints = weights.shape[1]
+    weights = weights @ np.eye(len(SMPL_JOINT_NAMES))[smpl_carriers(n_joints)]
+    joint_regressor = joint_regressor[smpl_joints(n_joints)]
     joint_regressor = joint_regressor / joint_regressor.sum(axis=1, keepdims=True)
     joints = joint_regressor @ template
     head = _part(template, weights, "head")

@@ -1,13 +1,15 @@
 """MakeHuman's description of a person, and how it blends shape targets."""
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from nlf_pipeline.body_kinds import BodyGender
 from nlf_pipeline.open_body.makehuman import read_target
 
+_ADULT_AGE = 0.67
 _RACES = ("african", "asian", "caucasian")
 _SCALES = {
     "gender": {"female": 0.0, "male": 1.0},
@@ -36,19 +38,37 @@ class Phenotypes:
     """(people, 3) shares of MakeHuman's African, Asian and Caucasian shapes, rows sum to 1."""
 
 
-def sample_adults(n: int, rng: np.random.Generator) -> Phenotypes:
-    """`n` adults. The spread of `height` makes men 1.76 +- 0.08 m and women 1.63 +- 0.08 m tall."""
+def sample_adults(n: int, rng: np.random.Generator, gender: BodyGender = "neutral") -> Phenotypes:
+    """`n` adults. The spread of `height` makes men 1.76 +- 0.08 m and women 1.63 +- 0.08 m tall.
+
+    Args:
+        n: how many.
+        rng: draws them.
+        gender: "neutral" for as many women as men, and a few in between.
+    """
     choice = rng.random(n)
     between = rng.random(n)
+    mixed = np.where(choice < 0.45, 0.0, np.where(choice < 0.9, 1.0, between))
     return Phenotypes(
-        gender=np.where(choice < 0.45, 0.0, np.where(choice < 0.9, 1.0, between)),
-        age=rng.uniform(0.67, 0.93, n),
+        gender=mixed if gender == "neutral" else np.full(n, _SCALES["gender"][gender]),
+        age=rng.uniform(_ADULT_AGE, 0.93, n),
         muscle=rng.beta(2.0, 2.0, n),
         weight=rng.beta(1.4, 1.4, n),
         height=np.clip(rng.normal(0.375, 0.065, n), 0, 1),
         proportions=rng.beta(2.0, 2.0, n),
         races=rng.dirichlet(np.ones(3), n),
     )
+
+
+def sample_all_ages(n: int, rng: np.random.Generator, gender: BodyGender = "neutral") -> Phenotypes:
+    """`n` people from newborn to old, every other an adult; arguments are those of `sample_adults`."""
+    people = sample_adults(n, rng, gender)
+    return replace(people, age=np.where(np.arange(n) % 2, rng.uniform(0, _ADULT_AGE, n), people.age))
+
+
+def is_adult(people: Phenotypes) -> np.ndarray:
+    """(people,) bool."""
+    return people.age >= _ADULT_AGE
 
 
 def average_adult() -> Phenotypes:

@@ -5,13 +5,15 @@ import torch
 from scipy.optimize import nnls
 from smplfitter.pt import BodyModel
 
-from nlf_pipeline.body_models import SMPL_PARENTS, BodyMeshes, joint_index
+from nlf_pipeline.body_kinds import skeleton
+from nlf_pipeline.body_models import BodyMeshes, joint_index
 
 _SUM_TO_ONE = 30.0  # metres: makes the sum of the weights count like a large error
 _LOCALITY = 0.01  # error that a metre of distance counts as, metres
 _POSE_STD_RAD = 0.25
 _ARMS_DOWN_RAD = 1.5
 _N_POSES = 100
+_LEAST_CANDIDATES = 4
 
 
 def convex_weights(vertices: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -45,19 +47,23 @@ def joint_regressor(
 
     Args:
         vertices: (bodies, vertices, 3).
-        joints: (bodies, 24, 3).
-        skinning_weights: (vertices, 24).
+        joints: (bodies, joints, 3).
+        skinning_weights: (vertices, joints).
         n_candidates: at most so many vertices are considered for one joint.
 
     Returns:
-        (24, vertices), non-negative, rows sum to 1.
+        (joints, vertices), non-negative, rows sum to 1.
     """
+    parents = skeleton(joints.shape[1])[1]
     regressor = np.zeros((joints.shape[1], vertices.shape[1]))
     mean_vertices, mean_joints = vertices.mean(axis=0), joints.mean(axis=0)
     for joint in range(len(regressor)):
-        family = [joint, SMPL_PARENTS[joint]] if joint else [0]
-        family += [child for child, parent in enumerate(SMPL_PARENTS) if parent == joint]
+        family = [joint, parents[joint]] if joint else [0]
+        family += [child for child, parent in enumerate(parents) if parent == joint]
         candidates = np.flatnonzero(skinning_weights[:, family].sum(axis=1) > 0.5)
+        while len(candidates) < _LEAST_CANDIDATES:  # tips of fingers may have hardly a vertex of their own
+            family.append(parents[min(family)])
+            candidates = np.flatnonzero(skinning_weights[:, family].sum(axis=1) > 0.5)
         around = _spread(mean_vertices[candidates] - mean_joints[joint], n_candidates)
         candidates = candidates[around]
         regressor[joint, candidates] = convex_weights(vertices[:, candidates], joints[:, joint])
@@ -75,7 +81,7 @@ def post_lbs_joint_regressor(model: BodyModel, subset: np.ndarray, rng: np.rando
         rng: draws poses, with the arms between the T-pose and hanging down, and shapes.
 
     Returns:
-        (24, n), non-negative, rows sum to 1.
+        (joints, n), non-negative, rows sum to 1.
     """
     pose = rng.normal(0, _POSE_STD_RAD, (_N_POSES, model.num_joints, 3))
     shoulders = [joint_index("left_shoulder"), joint_index("right_shoulder")]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nlf_pipeline.artefacts import Bodies, Cameras
-from nlf_pipeline.body_models import joint_index
+from nlf_pipeline.body_kinds import body_joints, joint_index
 from nlf_pipeline.geometry import invert_rigid, project, transform_points
 from nlf_pipeline.predictions import Predictions
 from nlf_pipeline.progress import progress
@@ -25,7 +25,7 @@ class Agreement:
     """Of everybody's result with the estimates. NaN where there is no estimate or no body."""
 
     reprojection_px: np.ndarray
-    """(people, frames) distance in the picture, mean over joints."""
+    """(people, frames) distance in the picture, mean over the joints without face and fingers."""
     reprojection_m: np.ndarray
     """(people, frames) that distance at the joints' distance from the camera."""
     limb_lengths: np.ndarray
@@ -42,7 +42,7 @@ def compare_with_estimates(predictions: Predictions, bodies: Bodies, cameras: Ca
         bodies: the result.
         cameras: in the world.
     """
-    shape = bodies.visible.shape
+    shape, body = bodies.visible.shape, slice(body_joints(bodies.joints.shape[2]))
     px, metres = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
     limbs = np.full((*shape, len(LIMBS)), np.nan, np.float32)
     near, far = np.array(LIMBS).T
@@ -51,8 +51,8 @@ def compare_with_estimates(predictions: Predictions, bodies: Bodies, cameras: Ca
         rows = np.flatnonzero(frame.valid & np.isfinite(frame.joints).all(axis=(1, 2)))
         limbs[rows, t] = np.linalg.norm(frame.joints[rows][:, near] - frame.joints[rows][:, far], axis=-1)
         rows = rows[bodies.visible[rows, t]]
-        result = transform_points(T_cam_world[t], bodies.joints[rows, t].astype(np.float64))
-        px[rows, t], metres[rows, t] = _distances(result, frame.joints[rows], cameras.K[t])
+        result = transform_points(T_cam_world[t], bodies.joints[rows, t, body].astype(np.float64))
+        px[rows, t], metres[rows, t] = _distances(result, frame.joints[rows, body], cameras.K[t])
     return Agreement(px, metres, limbs)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nlf_pipeline.artefacts import Bodies, BodyFits, Floor, IdentityDoubt
+from nlf_pipeline.body_kinds import body_joints
 from nlf_pipeline.body_models import BodyMeshes
 from nlf_pipeline.fitting.soles import find_soles
 from nlf_pipeline.reporting.evidence import Agreement, limb_variation
@@ -99,7 +100,7 @@ def _measure(clip: ClipMotion, meshes: BodyMeshes, row: int, overlap: np.ndarray
         person_id=person_id,
         name=clip.names[row],
         presence=presence,
-        jerk=jerk_series(bodies.joints[row], segments, bodies.fps),
+        jerk=jerk_series(bodies.joints[row, :, : body_joints(bodies.joints.shape[2])], segments, bodies.fps),
         jumps=find_jumps(bodies.joints[row], segments, bodies.fps),
         feet=feet,
         off_floor_s=off_floor_s,
