@@ -4,6 +4,8 @@ from pathlib import Path
 
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.semantics import SemanticsName, make_people_masker
+from nlf_pipeline.semantics.deeplabv3_options import DeepLabOptions
+from nlf_pipeline.torch_devices import DeviceName
 from nlf_pipeline.video import read_frames
 
 
@@ -15,6 +17,9 @@ def semantic_masks(
     out: Path,
     semantics: SemanticsName = "union",
     dilation: float = 0.02,
+    deeplabv3: DeepLabOptions = DeepLabOptions(),  # noqa: B008 - frozen
+    weights: Path = Path("resources/weights"),
+    device: DeviceName = "auto",
 ) -> None:
     """Mark every pixel that belongs to any person, so that the camera can ignore it.
 
@@ -23,9 +28,12 @@ def semantic_masks(
         masks: masks.json, the people to follow.
         bystanders: masks of everybody else who was seen.
         out: people_mask.json, one row with id 0.
-        semantics: backend.
+        semantics: backend: union of these masks, or deeplabv3, a network that needs its weights, united with them.
         dilation: margin about people, as a share of the picture's width, 0-0.2.
+        deeplabv3: options of deeplabv3.
+        weights: folder of the models' weights.
+        device: where deeplabv3 runs; auto takes a GPU where there is one.
     """
-    masker = make_people_masker(semantics, dilation)
+    masker = make_people_masker(semantics, dilation, deeplabv3, weights, device)
     tracks = [MaskTracks.load(masks), MaskTracks.load(bystanders)]
     masker.mask_people(read_frames(video), tracks).save(out)

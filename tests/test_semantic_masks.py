@@ -1,14 +1,18 @@
 """Every pixel of any person, generously."""
 
+import importlib.util
+
 import numpy as np
 import pytest
 from rlemasklib import RLEMask
 from scipy.ndimage import distance_transform_edt
 from synthetic_videos import write_video
 
+from nlf_pipeline.errors import UserError
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.semantic_masks import semantic_masks
 from nlf_pipeline.semantics import make_people_masker
+from nlf_pipeline.semantics.deeplabv3_options import DeepLabOptions
 from nlf_pipeline.semantics.union import bridge_gaps, widen
 
 WIDTH_PX, HEIGHT_PX, FPS = 120, 90, 30.0
@@ -88,3 +92,23 @@ def test_masks_are_where_they_were_when_nothing_moves():
     masker = make_people_masker("union", dilation=0.0)
     people = masker.mask_people(None, [tracks([mask] * 3), tracks(n_frames=3)])
     assert all((pixels(found) == pixels(mask)).all() for found in people.masks[0])
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"mask_threshold": 0.0}, r"deeplabv3\.mask_threshold is 0\.0; expected 0\.01 to 0\.99"),
+        ({"mask_threshold": float("nan")}, r"deeplabv3\.mask_threshold is nan"),
+        ({"batch_size": 0}, r"deeplabv3\.batch_size is 0; expected 1 to 256"),
+        ({"input_size": 10}, r"deeplabv3\.input_size is 10; expected 32 to 2160"),
+    ],
+)
+def test_senseless_options_are_refused(values, message):
+    with pytest.raises(UserError, match=message):
+        DeepLabOptions(**values)
+
+
+def test_a_missing_package_is_named_with_its_cure(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"torchvision.*make install-reference"):
+        make_people_masker("deeplabv3")

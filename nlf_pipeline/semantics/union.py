@@ -22,16 +22,25 @@ class UnionPeopleMasker:
     def mask_people(self, frames: framepump.VideoFrames, tracks: list[MaskTracks]) -> MaskTracks:
         """One row of masks (id 0): every pixel of any person in every frame, generously; `frames` are not looked at."""
         first = tracks[0]
-        width_px, height_px = first.size_px
-        union: list[RLEMask] = [RLEMask.zeros((height_px, width_px)) for _ in range(first.n_frames)]
-        for people in tracks:
-            for track in people.masks:
-                for t, mask in enumerate(bridge_gaps(track, people.fps)):
-                    if mask is not None:
-                        union[t] = union[t] | mask
-        margin_px = round(self._dilation * width_px)
-        row = tuple(widen(mask, margin_px) for mask in union)
+        margin_px = round(self._dilation * first.size_px[0])
+        row = tuple(widen(mask, margin_px) for mask in join_tracks(tracks))
         return MaskTracks(first.size_px, first.fps, first.n_frames, (0,), (row,))
+
+
+def join_tracks(tracks: list[MaskTracks]) -> list[RLEMask]:
+    """One mask per frame: everybody, with short gaps in a person's track filled.
+
+    Args:
+        tracks: of the same clip.
+    """
+    width_px, height_px = tracks[0].size_px
+    union: list[RLEMask] = [RLEMask.zeros((height_px, width_px)) for _ in range(tracks[0].n_frames)]
+    for people in tracks:
+        for track in people.masks:
+            for t, mask in enumerate(bridge_gaps(track, people.fps)):
+                if mask is not None:
+                    union[t] = union[t] | mask
+    return union
 
 
 def bridge_gaps(track: tuple[RLEMask | None, ...], fps: float) -> list[RLEMask | None]:
