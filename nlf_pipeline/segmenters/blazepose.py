@@ -11,13 +11,14 @@ from rlemasklib import RLEMask
 
 from nlf_pipeline.artefacts import IdentityDoubt, VideoFacts
 from nlf_pipeline.masks import MaskTracks
+from nlf_pipeline.prefetching import prefetched
 from nlf_pipeline.progress import progress
 from nlf_pipeline.segmenters import PeopleChoice, SegmentedPeople
 from nlf_pipeline.segmenters.identities import Doubt, identify
 from nlf_pipeline.segmenters.people_choice import choose_people
 from nlf_pipeline.segmenters.tracker import PeopleTracker
 from nlf_pipeline.segmenters.tracklets import Tracklet, reliability
-from nlf_pipeline.segmenters.workers import Workers, prefetched
+from nlf_pipeline.segmenters.workers import Workers
 
 _MOST_WORKERS = 4  # more than there are people at a time would idle
 _WORKING_SIDE_PX = 1280  # BlazePose sees a region in 256 x 256 pixels: more of them cost time and show nothing

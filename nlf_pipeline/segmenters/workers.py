@@ -1,7 +1,7 @@
 """BlazePose in several threads: each call borrows a detector and a landmarker that no other thread uses."""
 
 import queue
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
@@ -50,14 +50,3 @@ class Workers:
             return work(models, item)
         finally:
             self._idle.put(models)
-
-
-def prefetched(items: Iterable[Item]) -> Iterator[Item]:
-    """The same items, the next one being made in another thread while this one is used."""
-    source = iter(items)
-    end = object()
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(next, source, end)
-        while (item := coming.result()) is not end:
-            coming = pool.submit(next, source, end)
-            yield item  # type: ignore[misc]
