@@ -7,10 +7,14 @@ import numpy as np
 from nlf_pipeline.artefacts import Intrinsics, VideoFacts
 from nlf_pipeline.errors import ArtefactError, UserError
 from nlf_pipeline.estimators import EstimatorName, make_estimator
+from nlf_pipeline.estimators.nlf_options import NlfOptions
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.person_cache import PersonCache, file_digest
 from nlf_pipeline.predictions import writing_predictions
+from nlf_pipeline.torch_devices import DeviceName
 from nlf_pipeline.video import read_frames
+
+_NLF = NlfOptions()
 
 
 def estimate(
@@ -24,6 +28,9 @@ def estimate(
     detected_masks: Path | None = None,
     cache: Path | None = None,
     estimator: EstimatorName = "blazepose",
+    weights: Path = Path("resources/weights"),
+    device: DeviceName = "auto",
+    nlf: NlfOptions = _NLF,
 ) -> None:
     """Estimate the body of every person in every frame, in the camera frame.
 
@@ -37,9 +44,13 @@ def estimate(
         detected_masks: detected_masks.json, the tracks before they were edited; those of `masks` unless given.
         cache: folder for what was computed of each person, to be used again; nothing is kept unless given.
         estimator: which method estimates.
+        weights: folder with the weights that nlf needs.
+        device: where nlf runs.
+        nlf: options of nlf.
 
     Raises:
-        UserError: if the files belong to different clips, or the body model is not complete.
+        UserError: if the files belong to different clips, the body model or the weights are not complete, or the
+            device cannot be used.
     """
     facts, tracks, lens = VideoFacts.load(video_facts), MaskTracks.load(masks), Intrinsics.load(intrinsics)
     detected = tracks if detected_masks is None else MaskTracks.load(detected_masks)
@@ -57,7 +68,7 @@ def estimate(
         raise ArtefactError(f"{masks} has masks that {detected_masks} does not have. Delete it and run again.")
     people = PersonCache(cache, None if cache is None else file_digest(video))
     person_ids = np.array(tracks.person_ids, dtype=np.int64)
-    method = make_estimator(estimator, body, people)
+    method = make_estimator(estimator, body, people, weights, device, nlf)
     with writing_predictions(out, person_ids, facts.fps, facts.n_frames) as sink:
         for frame in method.estimate(read_frames(video), facts, tracks, detected, lens):
             sink.append(frame)

@@ -7,11 +7,14 @@ from typing import Literal, Protocol
 import framepump
 
 from nlf_pipeline.artefacts import Intrinsics, VideoFacts
+from nlf_pipeline.estimators.nlf_options import NlfOptions
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.person_cache import PersonCache
 from nlf_pipeline.predictions import FramePredictions
+from nlf_pipeline.torch_devices import DeviceName
+from nlf_pipeline.weights.registry import weights_path
 
-EstimatorName = Literal["blazepose"]
+EstimatorName = Literal["blazepose", "nlf"]
 
 
 class BodyEstimator(Protocol):
@@ -33,10 +36,28 @@ class BodyEstimator(Protocol):
         ...
 
 
-def make_estimator(name: EstimatorName, body_dir: Path, cache: PersonCache) -> BodyEstimator:
-    """The backend called `name`, for the body model in `body_dir`; `cache` holds results of the clip's people."""
+def make_estimator(
+    name: EstimatorName, body_dir: Path, cache: PersonCache, weights: Path, device: DeviceName, nlf: NlfOptions
+) -> BodyEstimator:
+    """The backend called `name`.
+
+    Args:
+        name: which method.
+        body_dir: folder with the body model.
+        cache: of the clip's people.
+        weights: folder with models' weights, where the method needs them.
+        device: where models run that can use a GPU.
+        nlf: options of NLF.
+
+    Raises:
+        UserError: if the body model or the weights are not complete, or the device cannot be used.
+    """
     match name:
         case "blazepose":
             from nlf_pipeline.estimators.blazepose import BlazePoseEstimator
 
             return BlazePoseEstimator(body_dir, cache)
+        case "nlf":
+            from nlf_pipeline.estimators.nlf import NlfEstimator
+
+            return NlfEstimator(body_dir, cache, weights_path(weights, nlf.model), device, nlf)
