@@ -69,7 +69,9 @@ class RifeInterpolator:
         stride_px = round(self._network.layout.stride_px / scale)
         height_px, width_px = image.shape[:2]
         pixels = torch.from_numpy(np.ascontiguousarray(image)).to(self._device).permute(2, 0, 1)[None]
-        padded = functional.pad(pixels.float() / 255, (0, -width_px % stride_px, 0, -height_px % stride_px))
+        margins = 0, -width_px % stride_px, 0, -height_px % stride_px
+        # Its edge repeated rather than black, which motion would draw into the picture.
+        padded = functional.pad(pixels.float() / 255, margins, mode="replicate")
         return self._network.with_features(padded)
 
     @torch.inference_mode()

@@ -1,4 +1,8 @@
-"""Random weights in the layout of RIFE 4.18's published flownet.pkl."""
+"""Random weights in the layout of RIFE 4.18's published flownet.pkl, which fade from one frame to the other.
+
+One channel of the last block is set by hand from the time to the mask, so that the second frame shows the more the
+later it is. All else is random and faint: there is a little motion, and pictures stay recognisable.
+"""
 
 import math
 from pathlib import Path
@@ -8,6 +12,12 @@ import torch
 BLOCKS = ((23, 192), (28, 128), (28, 96), (28, 64))
 """Inputs and width of every block: two pictures, two times eight features, time; then mask and flow as well."""
 N_RESIDUALS = 8
+_TIME = 22
+"""The input that tells the time."""
+_MASK = slice(16, 20)
+"""The outputs that are unfolded into the mask."""
+_STEEPNESS = 4.0
+"""Of the mask's logit over time: close to an even fade."""
 
 
 def published_layout() -> dict[str, tuple[int, ...]]:
@@ -32,7 +42,7 @@ def published_layout() -> dict[str, tuple[int, ...]]:
 
 
 def write_weights(path: Path, seed: int = 0) -> None:
-    """Random weights, small enough that pictures stay recognisable, with some of what only training needed.
+    """Write a file like the published one, with some of what only training needed.
 
     Args:
         path: where to write.
@@ -40,9 +50,25 @@ def write_weights(path: Path, seed: int = 0) -> None:
     """
     generator = torch.Generator().manual_seed(seed)
     values = {f"module.{name}": _values(name, shape, generator) for name, shape in published_layout().items()}
+    _fade(values)
     values["module.teacher.conv0.0.0.bias"] = torch.zeros(32)
     values["module.caltime.0.bias"] = torch.zeros(32)
     torch.save(values, path)
+
+
+def _fade(values: dict[str, torch.Tensor]) -> None:
+    block = f"module.block{len(BLOCKS) - 1}"
+    for name, source in (("conv0.0.0", _TIME), ("conv0.1.0", 0)):
+        values[f"{block}.{name}.weight"][0] = 0
+        values[f"{block}.{name}.weight"][0, source, 1, 1] = 1
+        values[f"{block}.{name}.bias"][0] = 0
+    for k in range(N_RESIDUALS):
+        values[f"{block}.convblock.{k}.beta"][0, 0] = 0
+    last = values[f"{block}.lastconv.0.weight"]
+    last[:, _MASK] *= 0.1
+    last[0] = 0
+    last[0, _MASK, 1:3, 1:3] = -_STEEPNESS  # the middle taps alone repeat every value, up to the border
+    values[f"{block}.lastconv.0.bias"][_MASK] = _STEEPNESS / 2
 
 
 def _values(name: str, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
