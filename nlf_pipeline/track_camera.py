@@ -5,9 +5,11 @@ from pathlib import Path
 
 from nlf_pipeline.artefacts import FocalSource, Intrinsics, VideoFacts
 from nlf_pipeline.cameras import CameraName, make_camera_tracker
+from nlf_pipeline.cameras.droid_options import DroidOptions
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.geometry import focal_from_fov
 from nlf_pipeline.masks import MaskTracks
+from nlf_pipeline.torch_devices import DeviceName
 from nlf_pipeline.video import read_frames
 
 ASSUMED_FOCAL_PER_SIDE = 0.87
@@ -28,6 +30,9 @@ def track_camera(
     camera_file: Path | None = None,
     fov_deg: float | None = None,
     seed: int = 0,
+    weights: Path = Path("resources/weights"),
+    device: DeviceName = "auto",
+    droid: DroidOptions = DroidOptions(),  # noqa: B008  (frozen)
 ) -> None:
     """Find the camera's intrinsics and its path in every shot.
 
@@ -44,14 +49,17 @@ def track_camera(
             metadata counts, then what the pictures determine, and without that 0.87 times the longer side is
             assumed, which is 60 degrees.
         seed: of random sampling.
+        weights: for `droid`, folder of the models' weights.
+        device: for `droid`, where pictures are put; DROID-SLAM itself runs on an NVIDIA GPU only.
+        droid: options of DROID-SLAM.
 
     Raises:
-        UserError: if `fov_deg` is out of range.
+        UserError: if `fov_deg` is out of range, or the tracker cannot be used here.
     """
     facts = VideoFacts.load(video_facts)
     guess = initial_intrinsics(facts, fov_deg)
     log.info("focal length %.0f px (%s)", guess.focal_px[0], guess.focal_source)
-    tracker = make_camera_tracker(camera, camera_file, seed)
+    tracker = make_camera_tracker(camera, camera_file, seed, weights, device, droid)
     tracked = tracker.track(read_frames(video), facts, MaskTracks.load(people_mask), guess)
     for window in tracked.report.windows:
         log.info("frames %d-%d: %s camera", window.start, window.stop - 1, window.motion_class)

@@ -106,6 +106,8 @@ class CameraWindow:
     gates: list[Gate]
     notes: list[str]
     """What the user should know: fallbacks, what could not be determined."""
+    evidence: dict[str, float] = field(default_factory=dict)
+    """What else the tracker measured, by name; pixels as above."""
 
 
 @dataclass(frozen=True)

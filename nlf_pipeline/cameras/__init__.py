@@ -7,10 +7,13 @@ from typing import Literal, Protocol
 import framepump
 
 from nlf_pipeline.artefacts import CameraPath, CameraReport, Intrinsics, VideoFacts
+from nlf_pipeline.cameras.droid_options import DroidOptions
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.masks import MaskTracks
+from nlf_pipeline.torch_devices import DeviceName
+from nlf_pipeline.weights.registry import weights_path
 
-CameraName = Literal["static", "klt", "file"]
+CameraName = Literal["static", "klt", "file", "droid"]
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,27 @@ class CameraTracker(Protocol):
         ...
 
 
-def make_camera_tracker(name: CameraName, camera_file: Path | None, seed: int) -> CameraTracker:
-    """The backend called `name`; raises UserError if `file` is asked for without a file."""
+def make_camera_tracker(
+    name: CameraName,
+    camera_file: Path | None,
+    seed: int,
+    weights: Path = Path("resources/weights"),
+    device: DeviceName = "auto",
+    droid: DroidOptions = DroidOptions(),  # noqa: B008  (frozen)
+) -> CameraTracker:
+    """The backend called `name`.
+
+    Args:
+        name: of the backend.
+        camera_file: for `file`.
+        seed: for `klt`, of random sampling.
+        weights: for `droid`, folder of the weights.
+        device: for `droid`.
+        droid: options of `droid`.
+
+    Raises:
+        UserError: if `file` is asked for without a file.
+    """
     match name:
         case "static":
             from nlf_pipeline.cameras.static import StaticCameraTracker
@@ -56,3 +78,7 @@ def make_camera_tracker(name: CameraName, camera_file: Path | None, seed: int) -
             if camera_file is None:
                 raise UserError("camera=file needs camera_file, the file or folder that holds the camera.")
             return FileCameraTracker(camera_file)
+        case "droid":
+            from nlf_pipeline.cameras.droid import DroidCameraTracker
+
+            return DroidCameraTracker(weights_path(weights, "droid"), device, droid)

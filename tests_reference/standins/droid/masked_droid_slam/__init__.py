@@ -1,0 +1,1 @@
+"""Stand-in for the masked fork of DROID-SLAM: see droid.py."""
