@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from nlf_pipeline.diagnosis import packages
 from nlf_pipeline.diagnosis.findings import Finding, format_json, format_table, missing_names
 from nlf_pipeline.diagnosis.machine import MachineFacts, machine_facts, machine_findings
 from nlf_pipeline.diagnosis.model_files import body_findings, weight_findings
@@ -191,3 +192,11 @@ def test_scripts_get_json_and_a_status(tmp_path):
 def test_a_full_disk_fails_with_one_message(tmp_path):
     with pytest.raises(UserError, match="models=embedded: disk"):
         doctor(models="embedded", quick=True, folder=tmp_path, free_gb=1e9)
+
+
+def test_a_missing_core_package_is_no_traceback(capsys, monkeypatch):
+    here = packages.own_requirements()
+    monkeypatch.setattr(packages, "own_requirements", lambda: here | {"": [*here[""], "no-such-package"]})
+    with pytest.raises(UserError, match="core packages"):
+        doctor(models="embedded", quick=True)
+    assert "no-such-package is not installed" in capsys.readouterr().out

@@ -1,5 +1,8 @@
 """GPU, driver, torch and codecs are judged by made-up facts."""
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from nlf_pipeline.diagnosis.codecs import CodecFacts, codec_facts, codec_findings
@@ -13,7 +16,8 @@ from nlf_pipeline.diagnosis.gpu import (
     needed_driver,
     parse_nvidia_smi,
 )
-from nlf_pipeline.diagnosis.packages import PackageFacts, package_findings, parse_probe
+from nlf_pipeline.diagnosis.package_findings import package_findings
+from nlf_pipeline.diagnosis.packages import PackageFacts, droid_loading_error, loading_error, parse_probe
 
 H200 = Gpu("NVIDIA H200", 139.8, "580.95.05", (9, 0))
 CUDA_13 = TorchFacts("2.12.1", "13.0", True, "", ("sm_75", "sm_80", "sm_90", "sm_120", "compute_120"))
@@ -115,8 +119,9 @@ REQUIREMENTS = {"": ["numpy<2", "tqdm"], "reference": ["stcnbuf", "torchvision"]
 INSTALLED = {"numpy": "1.26.4", "tqdm": "4.70", "torch": "2.13.0", "anny": "0.6.2"}
 
 
-def judged_packages(models="reference", errors=None, modules=(), **versions):
-    facts = PackageFacts(REQUIREMENTS, {**INSTALLED, **versions}, frozenset(modules), errors or {})
+def judged_packages(models="reference", errors=None, modules=(), droid_error="not installed", **versions):
+    versions = {**INSTALLED, **versions}
+    facts = PackageFacts(REQUIREMENTS, versions, frozenset(modules), errors or {}, droid_error=droid_error)
     return {f.name: f for f in package_findings(facts, models)}
 
 
@@ -129,21 +134,48 @@ def test_torchvision_that_does_not_fit_torch_is_named():
 
 
 def test_packages_that_are_missing_or_too_new_are_named():
-    core = judged_packages(numpy="2.1", tqdm=None)["core"]
+    core = judged_packages(numpy="2.1", tqdm=None)["core packages"]
     assert core.state == "missing"
     assert core.found == "numpy 2.1 found, <2 expected; tqdm is not installed"
-    assert judged_packages("embedded")["core"].state == "ok"
-    assert judged_packages("embedded", numpy="2.1")["core"].cure == "make install"
+    assert judged_packages("embedded")["core packages"].state == "ok"
+    assert judged_packages("embedded", numpy="2.1")["core packages"].cure == "make install"
 
 
 def test_what_only_the_reference_models_need_is_absent_for_the_others():
     for name in ("torchvision", "stcnbuf", "DROID-SLAM"):
         assert judged_packages("embedded")[name].state == "absent"
         assert judged_packages("reference")[name].state == "missing"
-    droid = judged_packages(modules=["masked_droid_slam", "lietorch"])["DROID-SLAM"]
-    assert "not installed: droid_backends" in droid.found
-    whole = judged_packages(modules=["masked_droid_slam", "lietorch", "droid_backends"], torchvision="1", stcnbuf="1")
+    whole = judged_packages(droid_error=None, torchvision="1", stcnbuf="1")
     assert {whole[name].state for name in ("torchvision", "stcnbuf", "DROID-SLAM")} == {"ok"}
+    assert "camera=klt" in judged_packages()["DROID-SLAM"].cure
+
+
+def test_droid_is_looked_for_in_the_environment_that_is_named(tmp_path):
+    python = tmp_path / "bin" / "python"
+    assert droid_loading_error(tmp_path) == f"{python} not found"
+    python.parent.mkdir()
+    python.write_text('#!/bin/sh\necho "$*" > $0.arguments\n')
+    python.chmod(0o755)
+    assert droid_loading_error(tmp_path) is None
+    assert "masked_droid_slam" in (tmp_path / "bin/python.arguments").read_text()
+    python.write_text("#!/bin/sh\necho 'ImportError: cannot import name SE3 from lietorch' >&2; exit 1\n")
+    assert droid_loading_error(tmp_path) == "cannot import name SE3 from lietorch"
+
+
+def test_why_a_module_does_not_load():
+    assert loading_error(Path(sys.executable), "json") is None
+    assert loading_error(Path(sys.executable), "no_such_module") == "No module named 'no_such_module'"
+    assert loading_error(Path(sys.executable), "os; os.abort()") == "crashes with signal 6"
+    assert "does not run" in loading_error(Path("/no/such/python"), "json")
+
+
+def test_blender_is_told_apart_by_what_is_wrong_with_it():
+    modules = ["bpy", "blendipose", "memory_tempfile"]
+    assert judged_packages(modules=modules)["blendipose"].state == "ok"
+    assert "for renderer=blendipose" in judged_packages()["blendipose"].found
+    assert judged_packages(modules=modules[:2])["blendipose"].found == "without memory_tempfile"
+    error = {"bpy": "libXi.so.6: cannot open shared object file: No such file or directory"}
+    assert "libxi6" in judged_packages(modules=modules, errors=error)["blendipose"].cure
 
 
 def test_system_libraries_that_are_missing_are_cured_by_apt():
@@ -154,7 +186,7 @@ def test_system_libraries_that_are_missing_are_cured_by_apt():
 
 
 def test_a_crash_while_torch_loads_is_told():
-    assert parse_probe("", "", -11) == (None, {"torch": "loading it crashed with signal 11"})
+    assert parse_probe("", "", -11) == (None, {"torch": "crashes with signal 11"})
     facts, errors = parse_probe("noise\n", "Traceback\nOSError: libcudart.so.13: no such file\n", 1)
     assert facts is None
     assert errors["torch"].endswith("libcudart.so.13: no such file")

