@@ -10,6 +10,7 @@ configfile: Path(workflow.basedir) / "config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/weights.smk"
 include: "rules/demo.smk"
 include: "rules/video.smk"
 include: "rules/people.smk"
@@ -34,4 +35,6 @@ onsuccess:
 
 
 onerror:
-    print(failure_summary(LOGS, [*config["video_id"], "body_models"], since=RUN_STARTED[-1]), file=sys.stderr)
+    print(
+        failure_summary(LOGS, [*config["video_id"], "body_models", "weights"], since=RUN_STARTED[-1]), file=sys.stderr
+    )

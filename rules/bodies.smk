@@ -1,40 +1,61 @@
 # From pictures to bodies in one metric world.
 
 
+def body_flags(family, kind):
+    """Options of a body model made here, whose folder is called FAMILY or FAMILY-GENDER-BETAS."""
+    gender, betas = kind[1:].split("-") if kind else ("neutral", N_BETAS)
+    return flags(family=family, gender=gender, betas=int(betas))
+
+
 rule build_body:
     output:
-        expand("resources/body_models/open/{file}", file=[*BODY_FILES, "base_mesh.npz"]),
+        expand("resources/body_models/{{family}}{{kind}}/{file}", file=body_files("open")),
     log:
-        "logs/body_models/build_body.log",
+        "logs/body_models/build_body_{family}{kind}.log",
     benchmark:
-        "benchmarks/runs/body_models/build_body.tsv"
+        "benchmarks/runs/body_models/build_body_{family}{kind}.tsv"
+    wildcard_constraints:
+        family="open|anny",
+        kind="|-(neutral|female|male)-[0-9]+",
     conda:
         "../envs/core.yaml"
     threads: 2
     params:
+        options=lambda wildcards: body_flags(wildcards.family, wildcards.kind),
         code=code_version("build_body"),
     message:
-        "build the open body model"
+        "build the body model {wildcards.family}{wildcards.kind}"
     shell:
-        "exec nlf-pipeline --log {log:q} build-body --out resources/body_models/open"
+        "exec nlf-pipeline --log {log:q} build-body"
+        " --out resources/body_models/{wildcards.family}{wildcards.kind} {params.options}"
 
 
-rule import_body:
-    output:
-        expand("resources/body_models/smpl/{file}", file=BODY_FILES),
-    log:
-        "logs/body_models/import_body.log",
-    benchmark:
-        "benchmarks/runs/body_models/import_body.tsv"
-    conda:
-        "../envs/core.yaml"
-    params:
-        options=flags(source=config["body_models_dir"], gender=config["body_gender"]),
-        code=code_version("import_body"),
-    message:
-        "import the SMPL body model"
-    shell:
-        "exec nlf-pipeline --log {log:q} import-body --out resources/body_models/smpl {params.options}"
+for registered in ("smpl", "smplx"):
+
+    rule:
+        name:
+            f"import_{registered}"
+        output:
+            expand("resources/body_models/{{family}}-{{gender}}-{{betas}}/{file}", file=body_files(registered)),
+        log:
+            "logs/body_models/import_body_{family}-{gender}-{betas}.log",
+        benchmark:
+            "benchmarks/runs/body_models/import_body_{family}-{gender}-{betas}.tsv"
+        wildcard_constraints:
+            family=registered,
+            gender="neutral|female|male",
+            betas="[0-9]+",
+        conda:
+            "../envs/core.yaml"
+        params:
+            source=flags(source=config["body_models_dir"]),
+            code=code_version("import_body"),
+        message:
+            "import the body model {wildcards.family} ({wildcards.gender}, {wildcards.betas} betas)"
+        shell:
+            "exec nlf-pipeline --log {log:q} import-body {params.source} --family {wildcards.family}"
+            " --gender {wildcards.gender} --betas {wildcards.betas}"
+            " --out resources/body_models/{wildcards.family}-{wildcards.gender}-{wildcards.betas}"
 
 
 rule estimate:
@@ -45,6 +66,7 @@ rule estimate:
         detected="results/{video}/detected_masks.json",
         intrinsics="results/{video}/intrinsics.json",
         body=BODY,
+        weights=weights_of("estimator"),
     output:
         "results/{video}/predictions.xz",
     log:
@@ -52,10 +74,12 @@ rule estimate:
     benchmark:
         "benchmarks/runs/{video}/estimate.tsv"
     conda:
-        "../envs/core.yaml"
+        f"../envs/{environment(config, 'estimator')}.yaml"
     threads: 2
+    resources:
+        gpu=gpus(config, "estimator"),
     params:
-        options=flags(estimator=config["estimator"], body=BODY_DIR),
+        options=flags(**backend_options(config, "estimator"), body=BODY_DIR),
         code=code_version("estimate"),
     message:
         "{wildcards.video}: estimate everybody's body in every frame"
@@ -138,7 +162,7 @@ rule world:
     conda:
         "../envs/core.yaml"
     params:
-        options=flags(contacts=config["plant_feet"], body_model=config["body_model"], body=BODY_DIR),
+        options=flags(contacts=config["plant_feet"], body=BODY_DIR),
         code=code_version("world"),
     message:
         "{wildcards.video}: put everybody on the floor of one world"

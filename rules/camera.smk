@@ -7,6 +7,7 @@ rule track_camera:
         facts="results/{video}/video.json",
         people_mask="results/{video}/people_mask.json",
         camera_file=config["camera_file"] or [],
+        weights=weights_of("camera"),
     output:
         intrinsics="results/{video}/intrinsics.json",
         path="results/{video}/camera_path.npz",
@@ -16,10 +17,13 @@ rule track_camera:
     benchmark:
         "benchmarks/runs/{video}/track_camera.tsv"
     conda:
-        "../envs/core.yaml"
+        f"../envs/{environment(config, 'camera')}.yaml"
+    resources:
+        gpu=gpus(config, "camera"),
     params:
+        command=or_stop(command_in, config["droid_env"] if config["camera"] == "droid" else None),
         options=flags(
-            camera=config["camera"],
+            **backend_options(config, "camera"),
             camera_file=config["camera_file"],
             fov_deg=config["fov"],
             seed=config["seed"],
@@ -28,7 +32,7 @@ rule track_camera:
     message:
         "{wildcards.video}: track the camera"
     shell:
-        "exec nlf-pipeline --log {log:q} track-camera --video {input.video:q} --video-facts {input.facts:q}"
+        "exec {params.command} --log {log:q} track-camera --video {input.video:q} --video-facts {input.facts:q}"
         " --people-mask {input.people_mask:q} --out-intrinsics {output.intrinsics:q} --out-path {output.path:q}"
         " --out-report {output.report:q} {params.options}"
 

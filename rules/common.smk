@@ -1,18 +1,24 @@
 # Checked settings, and what every rule uses to name its files, options and code.
 import os
+import re
 import sys
 import time
 
 import yaml
 
+from nlf_pipeline.body_kinds import KIND_FILE, N_BETAS, body_files, body_name
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.files import check_exists, check_readable
+from nlf_pipeline.weights.records import check_unchanged, record_path
+from nlf_pipeline.weights.registry import find_weight, load_registry
+from nlf_pipeline.workflow.contradictions import is_youtube_id
+from nlf_pipeline.workflow.model_sets import WEIGHTS, backend_options, environment, gpus, weight_files
 from nlf_pipeline.workflow.run_lock import check_writable, hold_locks
 from nlf_pipeline.workflow.run_summary import failure_summary, run_summary
 from nlf_pipeline.workflow.settings import (
     checked_settings,
+    command_in,
     flags,
-    is_youtube_id,
     local_videos,
     no_such_video,
     put_commands_on_path,
@@ -51,24 +57,25 @@ with open(Path(workflow.basedir) / "config.schema.yaml") as schema_file:
 
 if config["camera_file"]:
     or_stop(check_exists, Path(config["camera_file"]), "a camera of your own (camera_file, see docs/cameras.md)")
+for name, file in weight_files(config).items():
+    or_stop(check_unchanged, file, find_weight(name))
 for folder in [LOGS, BENCHMARKS, *(RESULTS / video for video in config["video_id"])]:
     or_stop(check_writable, folder)
 LOCAL_VIDEOS = or_stop(local_videos, VIDEOS_IN)
 # A file of the user's own that happens to be called demo is an ordinary video.
 RENDERED = [demo for demo in DEMO_CLIPS if demo not in LOCAL_VIDEOS or (TRUTH / demo).is_dir()]
-BODY_DIR = f"resources/body_models/{config['body_model']}"
-BODY_FILES = [
-    "basicmodel_neutral_lbs_10_207_0_v1.1.0.pkl",
-    "kid_template.npy",
-    "vertex_subset_1024.npz",
-    "vertex_subset_joint_regr_post_lbs_1024.npy",
-    "landmark_regressor.npy",
-]
-BODY = f"{BODY_DIR}/{BODY_FILES[0]}"
+BODY_NAME = body_name(config["body_model"], config["body_gender"], config["body_betas"])
+BODY_DIR = f"resources/body_models/{BODY_NAME}"
+BODY = f"{BODY_DIR}/{KIND_FILE}"
 
 
 wildcard_constraints:
     video="[A-Za-z0-9_-]{1,64}",
+
+
+def weights_of(stage):
+    """Records of the weights that a stage's backend needs: small files that change only with the weights' content."""
+    return [str(record_path(file)) for file in weight_files(config, stage).values()]
 
 
 def source_of(video):
@@ -122,6 +129,6 @@ def start_run():
     """Refuse to work on a video that another run works on. The locks last as long as this process."""
     names = [*config["video_id"]]
     if not os.path.exists(BODY):
-        names.append(f"body-{config['body_model']}")
+        names.append(f"body-{BODY_NAME}")
     HELD_LOCKS.extend(or_stop(hold_locks, names, RESULTS / ".locks"))
     RUN_STARTED.append(time.time())

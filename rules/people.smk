@@ -5,6 +5,7 @@ rule segment:
     input:
         video="results/{video}/clip.mp4",
         facts="results/{video}/video.json",
+        weights=weights_of("segmenter"),
     output:
         masks="results/{video}/detected_masks.json",
         bystanders="results/{video}/bystanders.json",
@@ -14,11 +15,13 @@ rule segment:
     benchmark:
         "benchmarks/runs/{video}/segment.tsv"
     conda:
-        "../envs/core.yaml"
+        f"../envs/{environment(config, 'segmenter')}.yaml"
     threads: 2
+    resources:
+        gpu=gpus(config, "segmenter"),
     params:
         options=flags(
-            segmenter=config["segmenter"],
+            **backend_options(config, "segmenter"),
             max_persons=config["max_persons"],
             select_points=config["select_points"],
             seg_init_time=config["seg_init_time"],
@@ -59,6 +62,7 @@ rule semantic_masks:
         video="results/{video}/clip.mp4",
         masks="results/{video}/detected_masks.json",
         bystanders="results/{video}/bystanders.json",
+        weights=weights_of("semantics"),
     output:
         "results/{video}/people_mask.json",
     log:
@@ -66,9 +70,11 @@ rule semantic_masks:
     benchmark:
         "benchmarks/runs/{video}/semantic_masks.tsv"
     conda:
-        "../envs/core.yaml"
+        f"../envs/{environment(config, 'semantics')}.yaml"
+    resources:
+        gpu=gpus(config, "semantics"),
     params:
-        options=flags(semantics=config["semantics"], dilation=config["people_margin"]),
+        options=flags(**backend_options(config, "semantics"), dilation=config["people_margin"]),
         code=code_version("semantic_masks"),
     message:
         "{wildcards.video}: mark every person's pixels"

@@ -34,6 +34,7 @@ rule interpolate:
     input:
         video="results/{video}/clip.mp4",
         facts="results/{video}/video.json",
+        weights=weights_of("interpolator"),
     output:
         "results/{video}/clip_x{factor}.mp4",
     log:
@@ -43,10 +44,12 @@ rule interpolate:
     wildcard_constraints:
         factor="[2-8]",
     conda:
-        "../envs/core.yaml"
+        f"../envs/{environment(config, 'interpolator')}.yaml"
     threads: 2
+    resources:
+        gpu=gpus(config, "interpolator"),
     params:
-        options=flags(interpolator=config["interpolator"]),
+        options=flags(**backend_options(config, "interpolator")),
         code=code_version("interpolate"),
     message:
         "{wildcards.video}: make {wildcards.factor} times as many frames"
@@ -72,11 +75,13 @@ rule render:
     wildcard_constraints:
         view="camera|side",
     conda:
-        "../envs/core.yaml"
+        f"../envs/{environment(config, 'renderer')}.yaml"
     threads: 2
+    resources:
+        gpu=gpus(config, "renderer"),
     params:
         options=flags(
-            renderer=config["renderer"],
+            **backend_options(config, "renderer"),
             opacity=config["opacity"],
             resolution=config["resolution"],
             fps_factor=config["fps_factor"],

@@ -4,7 +4,7 @@ import base64
 import re
 
 import pytest
-from test_workflow_dag import Run
+from workflow_runs import Run
 
 PAGE = "<!DOCTYPE html><title>Can this be trusted?</title>"
 

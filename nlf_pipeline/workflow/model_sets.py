@@ -1,9 +1,10 @@
 """Which models stand behind the stages: the two sets, the weights of each, and the options that go with them."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from nlf_pipeline.weights.registry import load_registry
+from nlf_pipeline.weights.registry import load_registry, weights_path
 
 MODEL_SETS: Mapping[str, Mapping[str, str]] = {
     "embedded": {
@@ -24,14 +25,78 @@ MODEL_SETS: Mapping[str, Mapping[str, str]] = {
         "nlf_model": "nlf_l",
     },
 }
-"""Setting -> value of every setting that is null."""
+"""Setting -> its value where it is null, by the set that the setting `models` chooses."""
+WEIGHTS = "resources/weights"
+GPU_BACKENDS = frozenset({"stcn", "deeplabv3", "droid", "nlf", "rife"})
+"""Backends that are networks: they take weights and a device."""
+_ENVIRONMENTS = {
+    "stcn": "reference",
+    "deeplabv3": "reference",
+    "nlf": "reference",
+    "rife": "reference",
+    "droid": "droid",
+    "blendipose": "blender",
+}
+"""Backend -> file of envs/ without its suffix; the others run in `core`."""
+_OPTIONS: Mapping[tuple[str, str], Mapping[str, str]] = {
+    ("segmenter", "stcn"): {
+        "stcn.passes": "stcn_passes",
+        "stcn.redetect_every": "redetect_every",
+        "stcn.detection_threshold": "detection_threshold",
+    },
+    ("semantics", "deeplabv3"): {"deeplabv3.mask_threshold": "mask_threshold"},
+    ("estimator", "nlf"): {
+        "nlf.model": "nlf_model",
+        "nlf.num_aug": "num_aug",
+        "nlf.batch_size": "batch_size",
+        "nlf.internal_batch_size": "internal_batch_size",
+        "nlf.antialias_factor": "antialias_factor",
+    },
+    ("renderer", "blendipose"): {
+        "blendipose.samples": "blendipose_samples",
+        "blendipose.denoise": "blendipose_denoise",
+        "blendipose.motion_blur": "blendipose_motion_blur",
+        "blendipose.device": "device",
+    },
+}
+"""(stage, backend) -> option of the stage -> setting."""
+
+
+def with_models(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with those that are null and that the chosen set of models decides filled in.
+
+    A camera of one's own, or one that stands still, takes precedence over the set's tracker.
+    """
+    chosen = {key: settings[key] or value for key, value in MODEL_SETS[settings["models"]].items()}
+    if settings["camera"] is None and (settings["camera_file"] or settings["static_camera"]):
+        chosen["camera"] = "file" if settings["camera_file"] else "static"
+    return {**settings, **chosen}
+
+
+def backend_options(settings: Mapping[str, Any], stage: str) -> dict[str, Any]:
+    """Options that a stage's command needs for the chosen backend, and no others, so that those rerun nothing.
+
+    Args:
+        settings: complete.
+        stage: the setting that chooses the backend, such as `segmenter`.
+    """
+    backend = settings[stage]
+    options = {option: settings[key] for option, key in _OPTIONS.get((stage, backend), {}).items()}
+    shared = {"weights": WEIGHTS, "device": settings["device"]} if backend in GPU_BACKENDS else {}
+    return {stage: backend, **shared, **options}
+
+
+def gpus(settings: Mapping[str, Any], stage: str) -> int:
+    """How many GPUs a stage's job occupies: 1 where a network runs that may use it."""
+    uses = settings[stage] in GPU_BACKENDS or settings[stage] == "blendipose"
+    return int(uses and settings["device"] != "cpu")
 
 
 def needed_weights(settings: Mapping[str, Any], stage: str | None = None) -> list[str]:
     """Names of the weights that settings need.
 
     Args:
-        settings: backends by stage, and the settings that choose among a backend's models.
+        settings: complete.
         stage: such as `segmenter`; only what its backend needs.
     """
     return [
@@ -45,3 +110,13 @@ def _holds(condition: str, settings: Mapping[str, Any], stage: str | None) -> bo
     """Whether settings are those of a condition such as `camera:droid droid_depth:zoedepth`."""
     pairs = [word.split(":") for word in condition.split()]
     return (stage is None or pairs[0][0] == stage) and all(settings.get(key) == value for key, value in pairs)
+
+
+def environment(settings: Mapping[str, Any], stage: str) -> str:
+    """Name of the conda environment in envs/ that a stage's backend needs."""
+    return _ENVIRONMENTS.get(settings[stage], "core")
+
+
+def weight_files(settings: Mapping[str, Any], stage: str | None = None) -> dict[str, Path]:
+    """Name -> file of the weights that settings need, or only those of a stage's backend."""
+    return {name: weights_path(Path(WEIGHTS), name) for name in needed_weights(settings, stage)}

@@ -3,7 +3,6 @@
 import difflib
 import math
 import os
-import re
 import shlex
 import shutil
 import sys
@@ -16,21 +15,14 @@ import yaml
 from jsonschema.validators import extend
 
 from nlf_pipeline.errors import UserError
+from nlf_pipeline.workflow.contradictions import contradictions
+from nlf_pipeline.workflow.model_sets import with_models
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi")
 _Validator = extend(
     jsonschema.Draft202012Validator,
     type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("number", lambda _, value: _is_finite(value)),
 )
-_PLAIN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
-_EMBEDDED_BACKENDS = {
-    "segmenter": "blazepose",
-    "semantics": "union",
-    "camera": "klt",
-    "estimator": "blazepose",
-    "interpolator": "flow",
-}
 
 
 def checked_settings(config: Mapping[str, Any], arguments: Iterable[str], schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,14 +43,16 @@ def checked_settings(config: Mapping[str, Any], arguments: Iterable[str], schema
     settings = {**config, **_typed_again(arguments)}
     if isinstance(settings.get("video_id"), str):
         settings["video_id"] = [part.strip() for part in settings["video_id"].split(",")]
-    errors = _Validator(schema).iter_errors(settings)
-    problems = list(dict.fromkeys(_describe(error, schema) for error in errors)) or [*_contradictions(settings)]
-    if problems:
-        raise UserError("wrong settings (config.yaml or --config):\n" + "\n".join(f"  {line}" for line in problems))
-    chosen = {stage: settings[stage] or backend for stage, backend in _EMBEDDED_BACKENDS.items()}
-    if settings["camera"] is None and (settings["camera_file"] or settings["static_camera"]):
-        chosen["camera"] = "file" if settings["camera_file"] else "static"
-    return {**settings, **chosen, "person_height": _height_list(settings["person_height"])}
+    _stop_at(dict.fromkeys(_describe(error, schema) for error in _Validator(schema).iter_errors(settings)))
+    complete = with_models(settings)
+    _stop_at(contradictions(complete))
+    return {**complete, "person_height": _height_list(settings["person_height"])}
+
+
+def _stop_at(problems: Iterable[str]) -> None:
+    lines = [f"  {problem}" for problem in problems]
+    if lines:
+        raise UserError("wrong settings (config.yaml or --config):\n" + "\n".join(lines))
 
 
 def _height_list(given: Any) -> list[float]:
@@ -107,40 +101,6 @@ def _describe_unknown(key: str, properties: Mapping[str, Any]) -> str:
     return f"{key}: no such setting{hint} There are: {', '.join(properties)}"
 
 
-def _contradictions(settings: Mapping[str, Any]) -> Iterable[str]:
-    """What a schema cannot say."""
-    for video_id in settings["video_id"]:
-        if not _PLAIN_ID.fullmatch(video_id) and not is_youtube_id(video_id):
-            yield (
-                f"video_id: found {video_id!r}, expected 1-64 letters, digits, - and _ (the first a letter or digit), "
-                "or the 11 characters of a YouTube id. Rename the file in videos_in/ to match."
-            )
-    if settings["models"] == "reference":
-        yield "models: 'reference' is not available in this version, expected embedded"
-    if settings["static_camera"] and settings["camera"] not in (None, "static"):
-        yield f"static_camera: found True with camera={settings['camera']}, expected only one of them"
-    if settings["camera_file"] and (settings["static_camera"] or settings["camera"] not in (None, "file")):
-        yield "camera_file: given, expected camera to be null or file, and static_camera to be false"
-    if settings["camera"] == "file" and not settings["camera_file"]:
-        yield "camera: 'file' needs camera_file, the file or folder that holds the camera"
-    if settings["body_model"] == "smpl" and not settings["body_models_dir"]:
-        yield (
-            "body_model: 'smpl' needs body_models_dir, the folder that holds smpl/basicmodel_*_lbs_10_207_0_v1.1.0.pkl "
-            "(register at https://smpl.is.tue.mpg.de)"
-        )
-    if settings["person_height"] and settings["measured_distance"]:
-        yield "measured_distance: given together with person_height, expected only one of them"
-    if settings["measured_distance"] and settings["measured_distance"][0] <= 0:
-        yield f"measured_distance: found {settings['measured_distance'][0]} metres, expected more than 0"
-    if settings["time_range"] and not settings["time_range"][0] < settings["time_range"][1]:
-        yield f"time_range: found {settings['time_range']}, expected the start before the end"
-
-
-def is_youtube_id(video_id: str) -> bool:
-    """Whether this could be a YouTube id."""
-    return _YOUTUBE_ID.fullmatch(video_id) is not None
-
-
 def local_videos(folder: Path) -> dict[str, Path]:
     """Video files in `folder` by their names without suffix.
 
@@ -176,6 +136,23 @@ def put_commands_on_path(name: str) -> None:
     found = shutil.which(name)
     if found is None or Path(found).with_name("python").exists():
         os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+
+
+def command_in(environment: str | None) -> str:
+    """The words that run a stage: this environment's command, or that of another virtual environment.
+
+    Raises:
+        UserError: if there is no Python in the folder `environment`.
+    """
+    if environment is None:
+        return "nlf-pipeline"
+    python = Path(environment) / "bin" / "python"
+    if not python.is_file():
+        raise UserError(
+            f"{python}: not found, expected the Python of a virtual environment (setting droid_env). Make one with: "
+            f"python3 -m venv {environment}, and install DROID-SLAM and this package into it."
+        )
+    return f"{shlex.quote(str(python.absolute()))} -m nlf_pipeline.cli"
 
 
 def flags(**options: Any) -> str:

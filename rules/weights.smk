@@ -1,0 +1,23 @@
+# Files of the real models. They are no outputs, which Snakemake would delete before it makes them anew: the record of a
+# file's digest stands for it.
+WEIGHT_NAMES = {weight.file: name for name, weight in load_registry().items()}
+
+
+rule weights:
+    output:
+        f"{WEIGHTS}/{{file}}.sha256.json",
+    log:
+        "logs/weights/{file}.log",
+    benchmark:
+        "benchmarks/runs/weights/{file}.tsv"
+    wildcard_constraints:
+        file="|".join(map(re.escape, WEIGHT_NAMES)),
+    localrule: True
+    conda:
+        "../envs/core.yaml"
+    params:
+        name=lambda wildcards: WEIGHT_NAMES[wildcards.file],
+    message:
+        "get the weights {params.name}"
+    shell:
+        "exec nlf-pipeline --log {log:q} weights fetch {params.name} --folder " + WEIGHTS
