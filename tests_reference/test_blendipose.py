@@ -51,6 +51,18 @@ def test_silhouettes_are_those_that_moderngl_draws(distortion):
         assert iou(*shown) > 0.9
 
 
+def test_colours_are_those_of_the_palette_in_the_light():
+    """As saturated as asked for: sRGB taken for linear light would be washed out."""
+    view = view_of([0.2, 1, 0.5], flat(0), radius=0.5)
+    (picture,) = draw(view, options=dataclasses.replace(QUICK, samples=16))
+    u, v = np.round(seen_at([0.2, 1, 0.5])).astype(int)
+    mean = picture[v - 8 : v + 9, u - 8 : u + 9].reshape(-1, 3).mean(axis=0)
+    wanted = view.colours[0]
+    assert np.ptp(mean) / mean.max() == pytest.approx(np.ptp(wanted) / wanted.max(), abs=0.1)
+    assert mean.max() > 100, "and neither dark nor blown out"
+    assert mean.max() < 250
+
+
 def test_the_same_views_give_the_same_pictures():
     views = [view_of([[0.1 * i, 1, 0], [0.5, 0.8, -1]]) for i in range(2)]
     options = dataclasses.replace(QUICK, motion_blur=True)
@@ -95,20 +107,22 @@ def test_motion_blur_smears_along_the_path_of_one_person_and_not_across_a_cut():
     assert middle == pytest.approx(seen_at(moved)[0], abs=1), "around where it is, not behind or ahead"
 
 
-def test_motion_blur_of_a_camera_that_turns_past_half_a_turn():
-    """The camera turns about its own axis past 180 degrees, where the quaternion changes its sign."""
-    black, angles = flat(0), np.deg2rad([170, 178, 186])
+def test_motion_blur_of_a_camera_is_around_where_it_is():
+    """Where scipy's quaternion changes its sign, too: between 126 and 146 degrees about the optical axis."""
+    y, x = np.mgrid[: SIZE_PX[1], : SIZE_PX[0]]
     views = []
-    for angle in angles:
+    for angle in np.deg2rad([106, 126, 146]):
         roll = np.eye(4)
         roll[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
-        view = view_of([0.4, 1.1, -1.0], black, radius=0.15)
+        view = view_of([0.8, 1.1, -0.5], flat(0), radius=0.15)
         views.append(dataclasses.replace(view, T_world_cam=T_WORLD_CAM @ roll))
-    options = dataclasses.replace(QUICK, samples=16, motion_blur=True)
-    sharp = draw(*views)
-    blurred = draw(*views, options=options)
-    for before, after in zip(sharp, blurred, strict=True):
-        assert iou(cover(before) > 0.2, cover(after) > 0.2) > 0.7
+    blurred = draw(*views, options=dataclasses.replace(QUICK, samples=64, motion_blur=True))
+    areas = []
+    for before, after in zip(draw(*views), blurred, strict=True):
+        middles = [np.array([np.sum(x * c), np.sum(y * c)]) / c.sum() for c in (cover(before), cover(after))]
+        assert np.linalg.norm(middles[1] - middles[0]) < 0.8
+        areas.append((cover(after) > 0.08).sum() / (cover(before) > 0.08).sum())
+    assert min(areas[1:]) > areas[0] + 0.2, "the first view has none before it, the others are smeared"
 
 
 def test_the_real_camera_is_drawn_with_its_picture_where_it_is_shown():
