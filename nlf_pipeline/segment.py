@@ -6,6 +6,8 @@ from pathlib import Path
 from nlf_pipeline.artefacts import VideoFacts
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.segmenters import PeopleChoice, SegmenterName, make_segmenter
+from nlf_pipeline.segmenters.stcn_options import StcnOptions
+from nlf_pipeline.torch_devices import DeviceName
 from nlf_pipeline.video import read_frames
 
 log = logging.getLogger(__name__)
@@ -22,6 +24,9 @@ def segment(
     max_persons: int = 6,
     select_points: tuple[tuple[float, float], ...] = (),
     seg_init_time: float | None = None,
+    stcn: StcnOptions = StcnOptions(),  # noqa: B008  (frozen)
+    weights: Path = Path("resources/weights"),
+    device: DeviceName = "auto",
 ) -> None:
     """Find people, follow them through the clip, and mark their pixels.
 
@@ -36,16 +41,21 @@ def segment(
         segmenter: backend.
         max_persons: how many people to follow at most in each shot, 1 or more.
         select_points: follow the people at these pixels (x y) instead, as many as there are.
-        seg_init_time: when select_points holds, seconds; the middle of the clip unless given.
+        seg_init_time: when select_points holds, and from when the backend `stcn` follows people, seconds; the middle
+            of the clip unless given.
+        stcn: options of the backend `stcn`.
+        weights: folder with models' weights; `blazepose` needs none.
+        device: where `stcn` runs.
 
     Raises:
-        UserError: if max_persons or seg_init_time is out of range, or a select_point lies on nobody.
+        UserError: if max_persons, seg_init_time or an option is out of range, a select_point lies on nobody, or weights
+            are missing or wrong.
     """
     facts = VideoFacts.load(video_facts)
     if max_persons < 1:
         raise UserError(f"max_persons is {max_persons}; it must be 1 or more.")
     choice = PeopleChoice(max_persons, select_points, _select_frame(facts, seg_init_time))
-    people = make_segmenter(segmenter).segment(read_frames(video), facts, choice)
+    people = make_segmenter(segmenter, stcn, weights, device).segment(read_frames(video), facts, choice)
     if not people.followed.person_ids:
         log.warning("%s: no person was found; all later results will be empty.", facts.video_id)
     for person_id, seen in zip(people.followed.person_ids, people.followed.visible.sum(axis=1), strict=True):

@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, Protocol
 
 import framepump
 
 from nlf_pipeline.artefacts import IdentityDoubts, VideoFacts
 from nlf_pipeline.masks import MaskTracks
+from nlf_pipeline.segmenters.stcn_options import StcnOptions
+from nlf_pipeline.torch_devices import DeviceName
 
-SegmenterName = Literal["blazepose"]
+SegmenterName = Literal["blazepose", "stcn"]
 
 
 @dataclass(frozen=True)
@@ -41,10 +44,24 @@ class Segmenter(Protocol):
         ...
 
 
-def make_segmenter(name: SegmenterName) -> Segmenter:
-    """The backend called `name`, imported only now, since each may need an environment of its own."""
+def make_segmenter(name: SegmenterName, stcn: StcnOptions, weights: Path, device: DeviceName) -> Segmenter:
+    """The backend called `name`, imported only now, since each may need an environment of its own.
+
+    Args:
+        name: backend.
+        stcn: options of the backend `stcn`.
+        weights: folder with models' weights.
+        device: where models run that can use a GPU.
+
+    Raises:
+        UserError: if an option is out of its range.
+    """
     match name:
         case "blazepose":
             from nlf_pipeline.segmenters.blazepose import BlazePoseSegmenter
 
             return BlazePoseSegmenter()
+        case "stcn":
+            from nlf_pipeline.segmenters.stcn import StcnSegmenter, load_models
+
+            return StcnSegmenter(stcn, lambda size_px: load_models(size_px, stcn, weights, device))

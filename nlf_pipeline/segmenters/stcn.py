@@ -1,0 +1,148 @@
+"""People found by Mask R-CNN and followed by STCN."""
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import framepump
+import numpy as np
+import torch
+
+from nlf_pipeline.artefacts import IdentityDoubt, VideoFacts
+from nlf_pipeline.errors import UserError
+from nlf_pipeline.masks import MaskTracks
+from nlf_pipeline.progress import progress
+from nlf_pipeline.segmenters import PeopleChoice, SegmentedPeople
+from nlf_pipeline.segmenters.people_choice import choose_people, prominence
+from nlf_pipeline.segmenters.stcn_bystanders import mark_bystanders
+from nlf_pipeline.segmenters.stcn_doubts import find_doubts
+from nlf_pipeline.segmenters.stcn_frames import small_size
+from nlf_pipeline.segmenters.stcn_masks import Track
+from nlf_pipeline.segmenters.stcn_options import StcnOptions
+from nlf_pipeline.segmenters.stcn_seams import Models
+from nlf_pipeline.segmenters.stcn_seed import find_seed
+from nlf_pipeline.segmenters.stcn_shot import Clip, ShotPeople, ShotTracker
+from nlf_pipeline.torch_devices import DeviceName, choose_device
+from nlf_pipeline.weights.registry import weights_path
+
+_SHORTEST_S = 0.3  # or half the shot: whom nobody chose and who is seen for less is a bystander
+log = logging.getLogger(__name__)
+
+LoadModels = Callable[[tuple[int, int]], Models]
+"""Of clips of a size (width, height)."""
+
+
+def load_models(size_px: tuple[int, int], options: StcnOptions, weights: Path, device: DeviceName) -> Models:
+    """The published models.
+
+    Args:
+        size_px: (width, height) of the clip.
+        options: of the segmenter.
+        weights: folder with the weights of `stcn` and `maskrcnn`.
+        device: where they run.
+
+    Raises:
+        UserError: if weights are missing, damaged or another model's, a package is missing, or the device cannot be
+            used.
+    """
+    try:
+        from nlf_pipeline.segmenters.maskrcnn import MaskRcnnDetector
+        from nlf_pipeline.segmenters.stcn_network import load_network, propagators
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"segmenter stcn: the Python package {error.name} is not installed here. Get it with: "
+            "make install-reference. Or find people without: --config segmenter=blazepose"
+        ) from error
+
+    where = choose_device(device)
+    network = load_network(weights_path(weights, "stcn"), where)
+    detector = MaskRcnnDetector(
+        weights_path(weights, "maskrcnn"), options.detection_threshold, options.detector_resolution, where
+    )
+    return Models(detector, propagators(network, options, size_px, where))
+
+
+@dataclass
+class _Found:
+    """Who was seen so far, and what is doubtful about it."""
+
+    followed: list[Track] = field(default_factory=list)
+    bystanders: list[Track] = field(default_factory=list)
+    doubts: list[IdentityDoubt] = field(default_factory=list)
+    """About rows of `followed`."""
+
+
+class StcnSegmenter:
+    """Follows people whom it found at the start, and those who enter later while there is room."""
+
+    def __init__(self, options: StcnOptions, load: LoadModels) -> None:
+        """Check the options; nothing is loaded yet.
+
+        Args:
+            options: of the segmenter.
+            load: loads the models.
+
+        Raises:
+            UserError: if an option is out of its range.
+        """
+        options.check()
+        self._options, self._load = options, load
+
+    def segment(self, frames: framepump.VideoFrames, facts: VideoFacts, choice: PeopleChoice) -> SegmentedPeople:
+        """Masks of the chosen people in every frame in which they are seen; identities do not cross `facts.cuts`."""
+        found = _Found()
+        clip = Clip(frames, facts.fps, facts.size_px, small_size(facts.size_px, self._options.resolution))
+        with _seeded(self._options.seed):
+            done = self._follow(clip, facts, choice, found)
+            for _ in progress(done, facts.n_frames, "segment"):
+                pass
+        return _numbered(found, facts)
+
+    def _follow(self, clip: Clip, facts: VideoFacts, choice: PeopleChoice, found: _Found) -> Iterator[int]:
+        """Add the people of every shot to `found`; yields each frame when it is done."""
+        models = self._load(facts.size_px)
+        rng = np.random.default_rng(self._options.seed)
+        for shot in facts.shots():
+            seed = find_seed(clip, shot, models.detector, choice)
+            tracker = ShotTracker(clip, shot, models, self._options, rng)
+            yield from tracker.follow(seed)
+            shortest = 1.0 if choice.select_points_px else min(_SHORTEST_S * facts.fps, (shot.stop - shot.start) / 2)
+            _add(found, tracker.people, shot, facts.fps, shortest)
+
+
+def _add(found: _Found, people: ShotPeople, shot: slice, fps: float, shortest: float) -> None:
+    followed = [track for track in people.followed if len(track) >= shortest]
+    brief = [track for track in people.followed if 0 < len(track) < shortest]
+    n_before = len(found.followed)
+    for doubt in find_doubts(followed, fps):
+        rows = [n_before + row for row in doubt.person_ids]
+        found.doubts.append(IdentityDoubt(doubt.start, doubt.stop, rows, doubt.reason, doubt.margin))
+    found.followed += followed
+    found.bystanders += [*brief, *mark_bystanders(people.bystanders, people.followed, shot, fps)]
+
+
+def _numbered(found: _Found, facts: VideoFacts) -> SegmentedPeople:
+    """Everybody in order of prominence, followed people from 1, bystanders after them."""
+    n = len(found.followed)
+    everyone = PeopleChoice(max(1, n), (), 0)
+    people = choose_people(_tracks(found.followed, range(n), facts), everyone, facts.shots(), found.doubts)
+    bystanders = _tracks(found.bystanders, range(len(found.bystanders)), facts)
+    order = np.argsort(-prominence(bystanders), kind="stable").tolist()
+    ordered = _tracks([found.bystanders[k] for k in order], range(n + 1, n + 1 + len(order)), facts)
+    log.info("%d people are followed; %d bystanders were seen", n, len(order))
+    return SegmentedPeople(people.followed, ordered, people.doubts)
+
+
+def _tracks(rows: Sequence[Track], person_ids: range, facts: VideoFacts) -> MaskTracks:
+    masks = tuple(tuple(row.get(t) for t in range(facts.n_frames)) for row in rows)
+    return MaskTracks(facts.size_px, facts.fps, facts.n_frames, tuple(person_ids), masks)
+
+
+@contextlib.contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Within, what a full memory forgets follows from `seed`; torch's own random state is as before afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
