@@ -22,8 +22,9 @@ from nlf_pipeline.body_models import BodyMeshes, load_resting_body
 from nlf_pipeline.checkpoints import check_weights_file
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.estimators.canonical_points import canonical_points, published_points
-from nlf_pipeline.estimators.nlf_model import NAME, NlfModel, lens_coefficients
+from nlf_pipeline.estimators.nlf_model import NlfModel
 from nlf_pipeline.estimators.nlf_options import NlfOptions
+from nlf_pipeline.estimators.nlf_release import NAME, lens_coefficients
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.person_cache import Part, PersonCache, digest, file_digest
 from nlf_pipeline.predictions import FramePredictions
