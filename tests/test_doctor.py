@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +11,11 @@ import pytest
 
 from nlf_pipeline.diagnosis import packages
 from nlf_pipeline.diagnosis.findings import Finding, format_json, format_table, missing_names
-from nlf_pipeline.diagnosis.machine import MachineFacts, machine_facts, machine_findings
+from nlf_pipeline.diagnosis.machine import SYSTEM_PACKAGES, MachineFacts, machine_facts, machine_findings
 from nlf_pipeline.diagnosis.model_files import body_findings, weight_findings
 from nlf_pipeline.doctor import doctor
 from nlf_pipeline.errors import UserError
+from nlf_pipeline.renderers.blendipose_options import SYSTEM_LIBRARIES
 from nlf_pipeline.weights.listing import WeightState, weights_state
 from nlf_pipeline.weights.registry import load_registry
 
@@ -52,7 +54,7 @@ def test_a_good_machine_has_nothing_to_cure():
         ("Python", {"python": (3, 13, 0)}, "missing", "3.13.0", "PYTHON="),
         ("Python", {"python": (3, 10, 9)}, "missing", "3.11 or 3.12 expected", "PYTHON="),
         ("disk", {"free_gb": 0.5}, "missing", "0.5 GB free", "--directory"),
-        ("disk", {"unwritable": "/x: cannot be written"}, "missing", "cannot be written", "/x"),
+        ("disk", {"unwritable": "/x: cannot be written. Do"}, "missing", "/x: cannot be written", "make it writable"),
         ("memory", {"memory_gb": 2.0}, "warning", "2.0 GB; 4 GB expected", "--cores 1"),
         ("drawing", {"drawing": None}, "missing", "EGL", "sudo apt-get install -y libegl1"),
     ],
@@ -62,6 +64,11 @@ def test_a_bad_machine_is_told_with_its_cure(name, changes, state, found, cure):
     assert finding.state == state
     assert found in finding.found
     assert cure in finding.cure
+
+
+def test_ci_installs_the_system_packages_that_the_doctor_names():
+    script = (Path(__file__).resolve().parents[1] / ".ci" / "run").read_text()
+    assert set(f"{SYSTEM_PACKAGES} {SYSTEM_LIBRARIES}".split()) <= set(re.split(r"[\s()]+", script))
 
 
 def test_little_shared_memory_matters_to_the_reference_models_only():

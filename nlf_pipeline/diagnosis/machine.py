@@ -13,6 +13,7 @@ from nlf_pipeline.workflow.run_lock import check_writable
 
 SYSTEM_PACKAGES = "libegl1 libgl1 libegl-mesa0 libgl1-mesa-dri libglib2.0-0"
 APT_CURE = f"on Debian or Ubuntu: sudo apt-get install -y {SYSTEM_PACKAGES}"
+_OTHER_FOLDER = "use another folder: snakemake --directory DIR"
 _TOPIC = "Machine"
 _OLDEST_PYTHON, _FIRST_UNTRIED_PYTHON = (3, 11), (3, 13)
 _BYTES_PER_GB = 1e9
@@ -107,10 +108,11 @@ def _shared_memory_finding(shared_gb: float, expected_gb: float) -> Finding:
 def _disk_finding(facts: MachineFacts, folder: Path, free_gb: float) -> Finding:
     where = folder.resolve()
     if facts.unwritable:
-        return Finding(_TOPIC, "disk", "missing", f"{where} cannot be written", facts.unwritable)
+        cure = f"make it writable, or {_OTHER_FOLDER}"
+        return Finding(_TOPIC, "disk", "missing", facts.unwritable.partition(". ")[0], cure)
     if facts.free_gb < free_gb:
         found = f"{facts.free_gb:.1f} GB free in {where}; {free_gb:.1f} GB expected"
-        return Finding(_TOPIC, "disk", "missing", found, "make room, or use another folder: snakemake --directory DIR")
+        return Finding(_TOPIC, "disk", "missing", found, f"make room, or {_OTHER_FOLDER}")
     return Finding(_TOPIC, "disk", "ok", f"{facts.free_gb:.0f} GB free in {where}")
 
 
