@@ -7,6 +7,7 @@ from nlf_pipeline.torch_devices import DeviceName
 SYSTEM_LIBRARIES = "libgl1 libgomp1 libsm6 libxfixes3 libxi6 libxkbcommon0 libxrender1 libxxf86vm1"
 """Packages of Debian and Ubuntu with what Blender links to, off screen too."""
 
+
 @dataclass(frozen=True)
 class BlendiPoseOptions:
     """How Blender's path tracer draws."""

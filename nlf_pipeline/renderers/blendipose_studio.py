@@ -22,10 +22,12 @@ from blendipose.renderer import (  # pyright: ignore[reportMissingImports]
 )
 from blendipose.util import add_billboard  # pyright: ignore[reportMissingImports]
 
+from nlf_pipeline.geometry import invert_rigid, transform_points
 from nlf_pipeline.renderers import RealCamera, ViewFrame
 from nlf_pipeline.renderers.blendipose_options import BlendiPoseOptions
 from nlf_pipeline.renderers.blendipose_people import People
 from nlf_pipeline.renderers.camera_glyph import PICTURE_WIDTH_PX, glyph_opacity
+from nlf_pipeline.renderers.compositing import covering_box
 
 MM_PER_M = 1000.0
 UP = (0.0, 1.0, 0.0)
@@ -77,6 +79,8 @@ class Studio:
         Returns:
             (height, width, 4) uint8 RGBA, colours not multiplied with alpha.
         """
+        if not self._limit(view):
+            return np.zeros((*self._size_px[::-1], 4), np.uint8)
         fps = bpy.context.scene.render.fps / bpy.context.scene.render.fps_base
         self._people.update(view, fps)
         self._place_ground(view)
@@ -96,6 +100,24 @@ class Studio:
         """Empty Blender's scene."""
         with quiet_stdout():
             scene.clear()
+
+    def _limit(self, view: ViewFrame) -> bool:
+        """Draw only the part with people, if the rest is an image; False if there is no such part.
+
+        With motion blur it is the whole picture: what is blurred has no box, and the next view needs this one.
+        """
+        render = bpy.context.scene.render
+        render.use_border = view.image is not None and not self._options.motion_blur
+        if not render.use_border:
+            return True
+        points_cam = transform_points(invert_rigid(view.T_world_cam), view.vertices.reshape(-1, 3))
+        box_px = covering_box(points_cam, view.K, self._size_px)
+        if box_px is None:
+            return False
+        left, top, width, height = box_px
+        render.border_min_x, render.border_max_x = np.array([left, left + width]) / self._size_px[0]
+        render.border_max_y, render.border_min_y = 1 - np.array([top, top + height]) / self._size_px[1]
+        return True
 
     def _place_ground(self, view: ViewFrame) -> None:
         """Under the people, so that they do not walk off it; its tiles stay where they are."""
