@@ -62,19 +62,18 @@ def verify(names: tuple[str, ...] = (), /, *, folder: Path = WEIGHTS) -> None:
         raise UserError("\n".join(wrong))
 
 
-def accept(names: tuple[str, ...], /, *, folder: Path = WEIGHTS) -> None:
-    """Go on with the present content of files that are not those of the first use.
+def accept(name: str, /, *, folder: Path = WEIGHTS) -> None:
+    """Go on with the present content of a file that is not the one of the first use.
 
     What was computed with the old content is computed anew at the next run.
 
     Args:
-        names: which.
+        name: which.
         folder: of the weights.
     """
-    for name in names:
-        file = folder / find_weight(name).file
-        changed = accept_content(file, find_weight(name))
-        print(f"{file}: {recorded_digest(file)} ({'accepted' if changed else 'as recorded before'})")
+    file = folder / find_weight(name).file
+    changed = accept_content(file, find_weight(name))
+    print(f"{file}: {recorded_digest(file)} ({'accepted' if changed else 'as recorded before'})")
 
 
 def _reference_names() -> list[str]:

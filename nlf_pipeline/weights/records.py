@@ -41,7 +41,8 @@ def record_path(file: Path) -> Path:
 
 def recorded_digest(file: Path) -> str | None:
     """The SHA-256 that was recorded for a file, None if none was."""
-    return _read_json(record_path(file)).get("sha256")
+    digest = _read_json(record_path(file)).get("sha256")
+    return digest if isinstance(digest, str) else None
 
 
 def current_digest(file: Path) -> str:

@@ -1,0 +1,78 @@
+"""Which backends, weights, options and environments the settings choose."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from workflow_runs import REPOSITORY
+
+from nlf_pipeline.workflow.model_sets import (
+    GPU_BACKENDS,
+    MODEL_SETS,
+    backend_options,
+    environment,
+    gpus,
+    needed_weights,
+    weight_files,
+    with_models,
+)
+
+DEFAULTS = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
+STAGES = ("segmenter", "semantics", "camera", "estimator", "interpolator", "renderer")
+
+
+def chosen(**settings):
+    return with_models({**DEFAULTS, **settings})
+
+
+@pytest.mark.parametrize("models", MODEL_SETS)
+def test_set_decides_what_is_null_and_only_that(models):
+    assert MODEL_SETS[models].items() <= chosen(models=models).items()
+    assert chosen(models=models, segmenter="blazepose", body_model="anny")["segmenter"] == "blazepose"
+    assert chosen(models=models, body_model="anny")["body_model"] == "anny"
+
+
+@pytest.mark.parametrize("models", MODEL_SETS)
+def test_still_camera_or_ones_own_takes_precedence_over_the_sets_tracker(models):
+    assert chosen(models=models, static_camera=True)["camera"] == "static"
+    assert chosen(models=models, camera_file="poses.txt")["camera"] == "file"
+    assert needed_weights(chosen(models=models, static_camera=True), "camera") == []
+
+
+def test_sets_need_the_weights_of_their_backends_and_of_no_others():
+    assert needed_weights(MODEL_SETS["embedded"]) == []
+    reference = MODEL_SETS["reference"]
+    assert needed_weights(reference) == ["stcn", "maskrcnn", "deeplabv3", "rife", "droid", "nlf_l"]
+    assert needed_weights({**reference, "nlf_model": "nlf_s"}, "estimator") == ["nlf_s"]
+    assert needed_weights({**reference, "segmenter": "blazepose"}, "segmenter") == []
+    assert needed_weights({**MODEL_SETS["embedded"], "segmenter": "stcn"}) == ["stcn", "maskrcnn"]
+
+
+def test_weights_of_the_stages_are_those_of_the_run():
+    settings = chosen(models="reference")
+    of_stages = [name for stage in STAGES for name in weight_files(settings, stage)]
+    assert sorted(of_stages) == sorted(weight_files(settings))
+    assert weight_files(settings, "camera") == {"droid": Path("resources/weights/droid.pth")}
+
+
+def test_embedded_backends_get_no_options_of_networks():
+    for stage in STAGES:
+        assert backend_options(chosen(), stage) == {stage: chosen()[stage]}
+        assert gpus(chosen(), stage) == 0 and environment(chosen(), stage) == "core"
+
+
+def test_networks_get_weights_device_and_their_own_options():
+    settings = chosen(models="reference", renderer="blendipose", num_aug=7)
+    for stage in STAGES[:-1]:
+        assert {"weights": "resources/weights", "device": "auto"}.items() <= backend_options(settings, stage).items()
+        assert gpus(settings, stage) == 1 and gpus({**settings, "device": "cpu"}, stage) == 0
+    assert backend_options(settings, "estimator")["nlf.num_aug"] == 7
+    assert "weights" not in backend_options(settings, "renderer") and gpus(settings, "renderer") == 1
+
+
+def test_every_environment_is_there():
+    reference = chosen(models="reference", renderer="blendipose")
+    names = {environment(settings, stage) for settings in (chosen(), reference) for stage in STAGES}
+    assert names == {"core", "reference", "droid", "blender"}
+    assert all((REPOSITORY / "envs" / f"{name}.yaml").is_file() for name in names)
+    assert {reference[stage] for stage in STAGES[:-1]} <= GPU_BACKENDS
