@@ -225,3 +225,16 @@ def test_a_gpu_without_room_is_told_in_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(rife._network, "forward", full)
     with pytest.raises(UserError, match=r"53 x 37.*interpolator=flow"):
         list(rife.between(picture(37, 53), picture(37, 53), 1))
+
+
+def test_half_precision_of_the_weights_leaves_positions_exact():
+    network = panning_network(MOTION_PX)
+    first, second = (
+        torch.from_numpy(pan(64, 512, fraction)).permute(2, 0, 1)[None].float() / 255 for fraction in (0, 1)
+    )
+    with torch.inference_mode():
+        exact = network(network.with_features(first), network.with_features(second), 0.5)
+        network.half()
+        rough = network(network.with_features(first), network.with_features(second), 0.5)
+    assert rough.dtype == torch.float32
+    assert (rough - exact).abs().max() < 0.01
