@@ -1,12 +1,6 @@
 # From pictures to bodies in one metric world.
 
 
-def body_flags(family, kind):
-    """Options of a body model made here, whose folder is called FAMILY or FAMILY-GENDER-BETAS."""
-    gender, betas = kind[1:].split("-") if kind else ("neutral", N_BETAS)
-    return flags(family=family, gender=gender, betas=int(betas))
-
-
 rule build_body:
     output:
         expand("resources/body_models/{{family}}{{kind}}/{file}", file=body_files("open")),

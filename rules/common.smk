@@ -73,6 +73,12 @@ wildcard_constraints:
     video="[A-Za-z0-9_-]{1,64}",
 
 
+def body_flags(family, kind):
+    """Options of a body model made here, whose folder is called FAMILY or FAMILY-GENDER-BETAS."""
+    gender, betas = kind[1:].split("-") if kind else ("neutral", N_BETAS)
+    return flags(family=family, gender=gender, betas=int(betas))
+
+
 def weights_of(stage):
     """Records of the weights that a stage's backend needs: small files that change only with the weights' content."""
     return [str(record_path(file)) for file in weight_files(config, stage).values()]

@@ -17,7 +17,8 @@ rule weights:
         "../envs/core.yaml"
     params:
         name=lambda wildcards: WEIGHT_NAMES[wildcards.file],
+        options=flags(folder=WEIGHTS),
     message:
         "get the weights {params.name}"
     shell:
-        "exec nlf-pipeline --log {log:q} weights fetch {params.name} --folder " + WEIGHTS
+        "exec nlf-pipeline --log {log:q} weights fetch {params.name} {params.options}"
