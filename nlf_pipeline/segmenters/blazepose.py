@@ -7,22 +7,20 @@ from collections.abc import Iterable
 import cv2
 import framepump
 import numpy as np
-from rlemasklib import RLEMask
 
 from nlf_pipeline.artefacts import IdentityDoubt, VideoFacts
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.prefetching import prefetched
 from nlf_pipeline.progress import progress
 from nlf_pipeline.segmenters import PeopleChoice, SegmentedPeople
-from nlf_pipeline.segmenters.identities import Doubt, identify
+from nlf_pipeline.segmenters.collected_people import CollectedPeople
+from nlf_pipeline.segmenters.identities import identify
 from nlf_pipeline.segmenters.people_choice import choose_people
 from nlf_pipeline.segmenters.tracker import PeopleTracker
-from nlf_pipeline.segmenters.tracklets import Tracklet, reliability
 from nlf_pipeline.segmenters.workers import Workers
 
 _MOST_WORKERS = 4  # more than there are people at a time would idle
 _WORKING_SIDE_PX = 1280  # BlazePose sees a region in 256 x 256 pixels: more of them cost time and show nothing
-_SHORTEST_S = 0.3  # or half the shot
 _LEAST_RELIABILITY = 0.42
 log = logging.getLogger(__name__)
 
@@ -46,9 +44,7 @@ def follow_everybody(frames: Iterable[np.ndarray], facts: VideoFacts) -> tuple[M
     Returns:
         Masks, and the moments at which people may have been mixed up.
     """
-    people: list[Tracklet] = []
-    doubts: list[IdentityDoubt] = []
-    n_patterns = 0
+    collected = CollectedPeople(_LEAST_RELIABILITY)
     scale = min(1.0, _WORKING_SIDE_PX / max(facts.size_px))
     working_size_px = (round(facts.width_px * scale), round(facts.height_px * scale))
     small = (cv2.resize(image, working_size_px, interpolation=cv2.INTER_AREA) for image in frames)
@@ -58,32 +54,8 @@ def follow_everybody(frames: Iterable[np.ndarray], facts: VideoFacts) -> tuple[M
             tracker = PeopleTracker(workers, working_size_px, facts.fps, facts.size_px)
             for frame, image in zip(range(shot.start, shot.stop), images, strict=False):
                 tracker.step(frame, image)
-            found = identify(tracker.finish(), facts.fps, working_size_px)
-            shortest = min(_SHORTEST_S * facts.fps, (shot.stop - shot.start) / 2)
-            row_of: dict[int, int] = {}
-            for k, person in enumerate(found.people):
-                if len(person) >= shortest and reliability(person, facts.fps) > _LEAST_RELIABILITY:
-                    row_of[k] = len(people)
-                    people.append(person)
-            doubts += _doubts_by_row(found.doubts, row_of)
-            n_patterns += len(found.people) - len(row_of)
-    log.info("%d people were seen; %d patterns were taken for people at first", len(people), n_patterns)
-    masks = [_masks_by_frame(person, facts.n_frames) for person in people]
-    tracks = MaskTracks(facts.size_px, facts.fps, facts.n_frames, tuple(range(len(people))), tuple(masks))
-    return tracks, doubts
-
-
-def _doubts_by_row(doubts: Iterable[Doubt], row_of: dict[int, int]) -> list[IdentityDoubt]:
-    """Doubts about people of a shot who have a row; who might be a pattern's, nobody needs to know."""
-    return [
-        IdentityDoubt(doubt.start, doubt.stop, [row_of[k] for k in doubt.people], doubt.reason, doubt.margin)
-        for doubt in doubts
-        if all(k in row_of for k in doubt.people)
-    ]
-
-
-def _masks_by_frame(person: Tracklet, n_frames: int) -> tuple[RLEMask | None, ...]:
-    masks: list[RLEMask | None] = [None] * n_frames
-    for sighting in person:
-        masks[sighting.frame] = sighting.mask
-    return tuple(masks)
+            collected.add(identify(tracker.finish(), facts.fps, working_size_px), shot, facts.fps)
+    log.info(
+        "%d people were seen; %d patterns were taken for people at first", len(collected.people), collected.n_patterns
+    )
+    return collected.tracks(facts), collected.doubts
