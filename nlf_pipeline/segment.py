@@ -5,6 +5,7 @@ from pathlib import Path
 
 from nlf_pipeline.artefacts import VideoFacts
 from nlf_pipeline.errors import UserError
+from nlf_pipeline.estimators.nlf_options import NlfOptions
 from nlf_pipeline.segmenters import PeopleChoice, SegmenterName, make_segmenter
 from nlf_pipeline.segmenters.stcn_options import StcnOptions
 from nlf_pipeline.torch_devices import DeviceName
@@ -25,6 +26,7 @@ def segment(
     select_points: tuple[tuple[float, float], ...] = (),
     seg_init_time: float | None = None,
     stcn: StcnOptions = StcnOptions(),  # noqa: B008  (frozen)
+    nlf: NlfOptions = NlfOptions(),  # noqa: B008  (frozen)
     weights: Path = Path("resources/weights"),
     device: DeviceName = "auto",
 ) -> None:
@@ -44,8 +46,9 @@ def segment(
         seg_init_time: when select_points holds, and from when the backend `stcn` follows people, seconds; the middle
             of the clip unless given.
         stcn: options of the backend `stcn`.
+        nlf: options of the backend `nlf`.
         weights: folder with models' weights; `blazepose` needs none.
-        device: where `stcn` runs.
+        device: where `stcn` and `nlf` run.
 
     Raises:
         UserError: if max_persons, seg_init_time or an option is out of range, a select_point lies on nobody, or weights
@@ -55,7 +58,7 @@ def segment(
     if max_persons < 1:
         raise UserError(f"max_persons is {max_persons}; it must be 1 or more.")
     choice = PeopleChoice(max_persons, select_points, _select_frame(facts, seg_init_time))
-    people = make_segmenter(segmenter, stcn, weights, device).segment(read_frames(video), facts, choice)
+    people = make_segmenter(segmenter, stcn, nlf, weights, device).segment(read_frames(video), facts, choice)
     if not people.followed.person_ids:
         log.warning("%s: no person was found; all later results will be empty.", facts.video_id)
     for person_id, seen in zip(people.followed.person_ids, people.followed.visible.sum(axis=1), strict=True):

@@ -8,11 +8,13 @@ from typing import Literal, Protocol
 import framepump
 
 from nlf_pipeline.artefacts import IdentityDoubts, VideoFacts
+from nlf_pipeline.estimators.nlf_options import NlfOptions
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.segmenters.stcn_options import StcnOptions
 from nlf_pipeline.torch_devices import DeviceName
+from nlf_pipeline.weights.registry import weights_path
 
-SegmenterName = Literal["blazepose", "stcn"]
+SegmenterName = Literal["blazepose", "stcn", "nlf"]
 
 
 @dataclass(frozen=True)
@@ -44,17 +46,20 @@ class Segmenter(Protocol):
         ...
 
 
-def make_segmenter(name: SegmenterName, stcn: StcnOptions, weights: Path, device: DeviceName) -> Segmenter:
+def make_segmenter(
+    name: SegmenterName, stcn: StcnOptions, nlf: NlfOptions, weights: Path, device: DeviceName
+) -> Segmenter:
     """The backend called `name`, imported only now, since each may need an environment of its own.
 
     Args:
         name: backend.
         stcn: options of the backend `stcn`.
+        nlf: options of the backend `nlf`.
         weights: folder with models' weights.
         device: where models run that can use a GPU.
 
     Raises:
-        UserError: if an option is out of its range.
+        UserError: if an option is out of its range, or weights are missing or wrong.
     """
     match name:
         case "blazepose":
@@ -65,3 +70,7 @@ def make_segmenter(name: SegmenterName, stcn: StcnOptions, weights: Path, device
             from nlf_pipeline.segmenters.stcn import StcnSegmenter, load_models
 
             return StcnSegmenter(stcn, lambda size_px: load_models(size_px, stcn, weights, device))
+        case "nlf":
+            from nlf_pipeline.segmenters.nlf import NlfSegmenter
+
+            return NlfSegmenter(weights_path(weights, nlf.model), device, nlf)
