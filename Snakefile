@@ -36,5 +36,6 @@ onsuccess:
 
 onerror:
     print(
-        failure_summary(LOGS, [*config["video_id"], "body_models", "weights"], since=RUN_STARTED[-1]), file=sys.stderr
+        failure_summary(LOGS, [*config["video_id"], "body_models", "weights"], since=RUN_STARTED[-1]),
+        file=sys.stderr,
     )

@@ -85,7 +85,7 @@ def test_lists_on_the_command_line_hold_numbers():
         ("max_persons=many", ["max_persons", "'many' (str)", "whole number from 1 to 50"]),
         ("max_persons=0", ["max_persons", "0 (int)", "1 to 50"]),
         ("max_persons=2.5", ["max_persons", "2.5", "whole number"]),
-        ("segmenter=yolo", ["segmenter", "'yolo'", "null, blazepose or stcn"]),
+        ("segmenter=yolo", ["segmenter", "'yolo'", "null, blazepose, stcn or nlf"]),
         ("time_range=5", ["time_range", "5", "[start, end]"]),
         ("time_range=[5,2]", ["time_range", "[5, 2]", "before"]),
         ("time_range=[a,b]", ["time_range", "'a'", "seconds"]),

@@ -38,6 +38,13 @@ _ENVIRONMENTS = {
     "blendipose": "blender",
 }
 """Backend -> file of envs/ without its suffix; the others run in `core`."""
+_NLF = {
+    "nlf.model": "nlf_model",
+    "nlf.num_aug": "num_aug",
+    "nlf.batch_size": "batch_size",
+    "nlf.internal_batch_size": "internal_batch_size",
+    "nlf.antialias_factor": "antialias_factor",
+}
 _OPTIONS: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("segmenter", "stcn"): {
         "stcn.passes": "stcn_passes",
@@ -45,12 +52,14 @@ _OPTIONS: Mapping[tuple[str, str], Mapping[str, str]] = {
         "stcn.detection_threshold": "detection_threshold",
     },
     ("semantics", "deeplabv3"): {"deeplabv3.mask_threshold": "mask_threshold"},
-    ("estimator", "nlf"): {
-        "nlf.model": "nlf_model",
-        "nlf.num_aug": "num_aug",
-        "nlf.batch_size": "batch_size",
-        "nlf.internal_batch_size": "internal_batch_size",
-        "nlf.antialias_factor": "antialias_factor",
+    ("estimator", "nlf"): _NLF,
+    ("segmenter", "nlf"): {
+        **_NLF,
+        "nlf.detector_threshold": "detector_threshold",
+        "nlf.detector_nms_iou_threshold": "detector_nms_iou_threshold",
+        "nlf.max_detections": "max_detections",
+        "nlf.detector_flip_aug": "detector_flip_aug",
+        "nlf.suppress_implausible_poses": "suppress_implausible_poses",
     },
     ("renderer", "blendipose"): {
         "blendipose.samples": "blendipose_samples",
