@@ -98,13 +98,11 @@ def import_body(
     release = _RELEASES[family]
     path = _find_model(Path(source) / family, release, gender)
     data = _read(path, family, gender, release)
-    kid_template = path.with_name(KID_TEMPLATE_FILE)
+    kid = _kid_template(path, release)
     available = release.shape_directions(data.shapedirs.shape[-1])
     if not 1 <= betas <= available:
         raise UserError(f"{path} has {available} shape parameters, found betas = {betas}: choose from 1 to {available}")
     save_registered_model(data, family, betas, out)
-    # smplfitter takes all zeros for "no kid template"
-    kid = np.load(kid_template) if kid_template.is_file() else np.zeros((release.n_vertices, 3))
     save_array(kid, out / KID_TEMPLATE_FILE)
     kind = BodyKind(family, gender, betas, release.n_vertices, release.n_joints)
     model = load_body_model(out, kind=kind)
@@ -125,12 +123,23 @@ def _find_model(folder: Path, release: _Release, gender: BodyGender) -> Path:
     return folder / name
 
 
+def _kid_template(path: Path, release: _Release) -> np.ndarray:
+    """(vertices, 3) from the file beside the model; all zeros, which smplfitter takes for none, without one."""
+    beside, shape = path.with_name(KID_TEMPLATE_FILE), (release.n_vertices, 3)
+    kid = np.load(beside, allow_pickle=False) if beside.is_file() else np.zeros(shape)
+    if kid.shape != shape:
+        raise UserError(f"{beside}: found an array of shape {kid.shape}, expected {shape}. Remove it, or replace it.")
+    return kid
+
+
 def _read(path: Path, layout: Layout, gender: BodyGender, release: _Release) -> ModelData:
     """The model in the file; raises UserError if it is not the release's."""
     with tempfile.TemporaryDirectory() as folder:  # smplfitter wants a kid template beside the file
         (Path(folder) / path.name).symlink_to(path.resolve())
         np.save(Path(folder) / KID_TEMPLATE_FILE, np.zeros((release.n_vertices, 3)))
         try:
+            if path.suffix == ".npz":
+                zipfile.ZipFile(path).close()  # numpy leaves a damaged file open
             data = initialize(layout, gender, model_root=folder)
         except _UNREADABLE as error:
             raise UserError(

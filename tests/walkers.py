@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 from nlf_pipeline.artefacts import CameraPath, Intrinsics, SceneCameras, VideoFacts
 from nlf_pipeline.body_models import SMPL_PARENTS, BodyMeshes, joint_index
 from nlf_pipeline.geometry import invert_rigid, look_at, pinhole_matrix, transform_points
+from nlf_pipeline.kinematics import from_smpl_pose
 from nlf_pipeline.predictions import FramePredictions, writing_predictions
 
 STEP_S = 0.56
@@ -54,7 +55,8 @@ NLF_GRADE = Errors(slow_turn=0.06, fast_turn=0.006, slow_size=0.02, vertex=0.003
 
 def walk(meshes: BodyMeshes, betas: np.ndarray, frames: int, fps: float, place: tuple[float, float, float]) -> Walk:
     """Walk in a circle of 0.8 m about (x, z), beginning at an angle; place = (x, z, angle)."""
-    rest_vertices, rest = meshes.forward(np.zeros((1, 24, 3)), betas, np.zeros((1, 3)))
+    n_joints = meshes.model.num_joints
+    rest_vertices, rest = meshes.forward(np.zeros((1, n_joints, 3)), betas, np.zeros((1, 3)))
     rest, sole = rest[0].astype(np.float64), float(rest_vertices[0, :, 1].min())
     t, omega = np.arange(frames) / fps, 0.95
 
@@ -86,7 +88,7 @@ def walk(meshes: BodyMeshes, betas: np.ndarray, frames: int, fps: float, place: 
         arm = np.array([0.0, 0.0, (-1) ** (foot + 1) * 1.2])
         for joint in (16 + foot, 18 + foot, 20 + foot, 22 + foot):
             world[:, joint] = (heading * Rotation.from_rotvec(arm)).as_matrix()
-    pose = _parent_relative(world)
+    pose = _parent_relative(world, n_joints)
     trans = pelvis - rest[0]
     joints = meshes.forward(pose, betas, trans, vertices=False)[1].astype(np.float64)
     return Walk(pose, betas, trans, joints, planted)
@@ -114,11 +116,12 @@ def _bend_leg(thigh: np.ndarray, shank: np.ndarray, target: np.ndarray, heading:
     return hip, hip @ knee.as_matrix()
 
 
-def _parent_relative(world: np.ndarray) -> np.ndarray:
+def _parent_relative(world: np.ndarray, n_joints: int) -> np.ndarray:
     local = world.copy()
     for joint, parent in enumerate(SMPL_PARENTS):
         if parent >= 0:
             local[:, joint] = np.swapaxes(world[:, parent], -1, -2) @ world[:, joint]
+    local = from_smpl_pose(local, n_joints)
     return Rotation.from_matrix(local.reshape(-1, 3, 3)).as_rotvec().reshape(*local.shape[:2], 3)
 
 
@@ -126,7 +129,10 @@ def walking_people(meshes: BodyMeshes, n: int, frames: int, fps: float) -> list[
     """Up to three people of different build, side by side, 5-7 m in front of `camera_path`."""
     rng = np.random.default_rng(3)
     places = [(-1.3, -5.2, 0.0), (0.2, -6.6, 2.0), (1.5, -5.6, 4.0)]
-    return [walk(meshes, rng.normal(0, 0.6, 10).astype(np.float32), frames, fps, places[k]) for k in range(n)]
+    return [
+        walk(meshes, rng.normal(0, 0.6, meshes.model.num_betas).astype(np.float32), frames, fps, places[k])
+        for k in range(n)
+    ]
 
 
 def camera_path(frames: int, moving: bool = False, travel: float = 1.0) -> np.ndarray:
@@ -177,15 +183,15 @@ def _predict(
     meshes: BodyMeshes, truth: Walk, T_cam_world: np.ndarray, errors: Errors, k: int, fps: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """(frames, vertices, 3) and (frames, joints, 3), camera frame."""
-    rng, frames = np.random.default_rng([7, k]), len(truth.trans)
+    rng, frames, n_joints = np.random.default_rng([7, k]), len(truth.trans), meshes.model.num_joints
 
     def slow(*shape: int) -> np.ndarray:
         noise = gaussian_filter1d(rng.normal(size=(frames + 200, *shape)), 0.5 * fps, axis=0)[100:-100]
         return noise / np.sqrt((noise**2).mean())
 
-    turn = errors.slow_turn * slow(24, 3) + errors.fast_turn * rng.normal(size=(frames, 24, 3))
+    turn = errors.slow_turn * slow(n_joints, 3) + errors.fast_turn * rng.normal(size=(frames, n_joints, 3))
     pose = Rotation.from_rotvec(truth.pose_rotvecs.reshape(-1, 3)) * Rotation.from_rotvec(turn.reshape(-1, 3))
-    pose_rotvecs = pose.as_rotvec().reshape(frames, 24, 3)
+    pose_rotvecs = pose.as_rotvec().reshape(frames, n_joints, 3)
     vertices, joints = meshes.forward(pose_rotvecs, truth.betas, truth.trans)
     vertices = vertices + errors.vertex * rng.normal(size=vertices.shape)
     scale = np.exp(errors.slow_size * slow()) * (errors.sizes[k] if errors.sizes else 1)
