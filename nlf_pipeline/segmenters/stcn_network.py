@@ -119,7 +119,8 @@ class StcnPropagator:
         """(1 + people, images, height, width) whose each pixel is, first nobody's; they sum to 1."""
         frames = self._prepare(images)
         key, thin, features, features_8, features_4 = self._network.encode_key(frames)
-        readout = torch.cat([bank.match_memory(key) for bank in self.banks])
+        # The decoder takes views of it, which the layout that einsum happens to choose for batches may forbid.
+        readout = torch.cat([bank.match_memory(key) for bank in self.banks]).contiguous()
         present = self._network.segment_with_query(readout, features_8, features_4, key, thin)
         others = torch.zeros((0, *present.shape[1:]), dtype=present.dtype, device=self._device)
         if taken is not None:
@@ -155,7 +156,7 @@ class StcnPropagator:
 
     def _prepare(self, images: Sequence[np.ndarray]) -> torch.Tensor:
         """(images, 3, height, width) as the network wants it, sides multiples of its stride."""
-        stacked = torch.as_tensor(np.stack(images), device=self._device).permute(0, 3, 1, 2)
+        stacked = torch.as_tensor(np.stack(images), device=self._device).permute(0, 3, 1, 2).contiguous()
         padded, _ = eval_network.pad_divide_by((stacked / 255 - self._mean) / self._std, _STRIDE)
         return padded
 
