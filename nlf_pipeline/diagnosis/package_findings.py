@@ -17,7 +17,7 @@ _TOPIC = "Packages"
 _INSTALL: dict[ModelSet, str] = {"embedded": "make install", "reference": "make install-reference"}
 _FOLDER: dict[ModelSet, str] = {"embedded": ".venv", "reference": ".venv-reference"}
 _DROID_CURE = (
-    "build it where there is a GPU and the CUDA toolkit (docs/installation.md), then --config droid_env=FOLDER; "
+    "build it where there is a GPU and the CUDA toolkit (docs/cameras.md, DROID-SLAM), --config droid_env=FOLDER; "
     "or without it: --config camera=klt"
 )
 _SHARED_LIBRARY = "cannot open shared object file"
