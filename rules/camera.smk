@@ -44,6 +44,8 @@ rule scale_camera:
         predictions="results/{video}/predictions.xz",
         facts="results/{video}/video.json",
         body=BODY,
+        weights=weights_of("depth"),
+        pictures=(multiext("results/{video}/", "clip.mp4", "people_mask.json") if config["depth"] else []),
     output:
         "results/{video}/cameras.npz",
     log:
@@ -51,9 +53,13 @@ rule scale_camera:
     benchmark:
         "benchmarks/runs/{video}/scale_camera.tsv"
     conda:
-        "../envs/core.yaml"
+        f"../envs/{environment(config, 'depth')}.yaml"
+    resources:
+        gpu=gpus(config, "depth"),
     params:
+        pictures=lambda wildcards, input: flags(**dict(zip(["video", "people_mask"], input.pictures))),
         options=flags(
+            **backend_options(config, "depth"),
             person_height=config["person_height"],
             measured_distance=config["measured_distance"],
             body=BODY_DIR,
@@ -63,4 +69,5 @@ rule scale_camera:
         "{wildcards.video}: bring the camera path to metres"
     shell:
         "exec nlf-pipeline --log {log:q} scale-camera --intrinsics {input.intrinsics:q} --camera-path {input.path:q}"
-        " --predictions {input.predictions:q} --video-facts {input.facts:q} --out {output:q} {params.options}"
+        " --predictions {input.predictions:q} --video-facts {input.facts:q} --out {output:q}"
+        " {params.pictures} {params.options}"

@@ -18,7 +18,9 @@ from nlf_pipeline.workflow.model_sets import (
 )
 
 DEFAULTS = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
-STAGES = ("segmenter", "semantics", "camera", "estimator", "interpolator", "renderer")
+STAGES = ("segmenter", "semantics", "camera", "estimator", "interpolator", "renderer", "depth")
+NETWORKS = STAGES[:5]
+"""Stages whose reference backend is a network."""
 
 
 def chosen(**settings):
@@ -63,7 +65,7 @@ def test_embedded_backends_get_no_options_of_networks():
 
 def test_networks_get_weights_device_and_their_own_options():
     settings = chosen(models="reference", renderer="blendipose", num_aug=7)
-    for stage in STAGES[:-1]:
+    for stage in NETWORKS:
         assert {"weights": "resources/weights", "device": "auto"}.items() <= backend_options(settings, stage).items()
         assert gpus(settings, stage) == 1 and gpus({**settings, "device": "cpu"}, stage) == 0
     assert backend_options(settings, "estimator")["nlf.num_aug"] == 7
@@ -71,8 +73,8 @@ def test_networks_get_weights_device_and_their_own_options():
 
 
 def test_every_environment_is_there():
-    reference = chosen(models="reference", renderer="blendipose")
+    reference = chosen(models="reference", renderer="blendipose", depth="zoedepth")
     names = {environment(settings, stage) for settings in (chosen(), reference) for stage in STAGES}
     assert names == {"core", "reference", "droid", "blender"}
     assert all((REPOSITORY / "envs" / f"{name}.yaml").is_file() for name in names)
-    assert {reference[stage] for stage in STAGES[:-1]} <= GPU_BACKENDS
+    assert {reference[stage] for stage in NETWORKS} <= GPU_BACKENDS

@@ -95,15 +95,19 @@ def test_wrong_edits_are_told_before_anything_runs(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("models", "renderer", "segmenter"),
-    [("embedded", "moderngl", "blazepose"), ("reference", "blendipose", "stcn"), ("reference", "poseviz", "nlf")],
+    ("models", "renderer", "segmenter", "depth"),
+    [
+        ("embedded", "moderngl", "blazepose", "null"),
+        ("reference", "blendipose", "stcn", "zoedepth"),
+        ("reference", "poseviz", "nlf", "null"),
+    ],
 )
-def test_rules_call_the_stages_with_options_that_they_have(tmp_path, models, renderer, segmenter):
+def test_rules_call_the_stages_with_options_that_they_have(tmp_path, models, renderer, segmenter, depth):
     run = Run(tmp_path)
     told = run.snakemake(
         "--dry-run", "--printshellcmds", "--config", "video_id=demo,-rfABC_1234", "fps_factor=2", "time_range=[0,1]",
         "select_points=[[1,2],[3,4]]", "resolution=[64,48]", "fov=60", "body_model=smpl", f"body_models_dir={tmp_path}",
-        f"models={models}", f"renderer={renderer}", f"segmenter={segmenter}",
+        f"models={models}", f"renderer={renderer}", f"segmenter={segmenter}", f"depth={depth}",
     )  # fmt: skip
     calls = re.findall(r"exec nlf-pipeline --log \S+ (\S+) (.*)", told.stdout + told.stderr)
     commands = {stage: shlex.split(options) for stage, options in calls}

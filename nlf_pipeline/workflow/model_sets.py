@@ -27,13 +27,14 @@ MODEL_SETS: Mapping[str, Mapping[str, str]] = {
 }
 """Setting -> its value where it is null, by the set that the setting `models` chooses."""
 WEIGHTS = "resources/weights"
-GPU_BACKENDS = frozenset({"stcn", "deeplabv3", "droid", "nlf", "rife"})
+GPU_BACKENDS = frozenset({"stcn", "deeplabv3", "droid", "nlf", "rife", "zoedepth"})
 """Backends that are networks: they take weights and a device."""
 _ENVIRONMENTS = {
     "stcn": "reference",
     "deeplabv3": "reference",
     "nlf": "reference",
     "rife": "reference",
+    "zoedepth": "reference",
     "droid": "droid",
     "blendipose": "blender",
 }
@@ -116,7 +117,7 @@ def needed_weights(settings: Mapping[str, Any], stage: str | None = None) -> lis
 
 
 def _holds(condition: str, settings: Mapping[str, Any], stage: str | None) -> bool:
-    """Whether settings are those of a condition such as `camera:droid droid_depth:zoedepth`."""
+    """Whether settings are those of a condition such as `estimator:nlf nlf_model:nlf_l`."""
     pairs = [word.split(":") for word in condition.split()]
     return (stage is None or pairs[0][0] == stage) and all(settings.get(key) == value for key, value in pairs)
 
