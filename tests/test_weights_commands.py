@@ -58,6 +58,18 @@ def test_unknown_name_is_one_message(folder, capsys, command):
     assert status == 1 and "yolo" in text and "deeplabv3" in text and "Traceback" not in text
 
 
+def test_registered_file_is_not_fetched_but_explained(folder, capsys):
+    status, text = run(capsys, "fetch", "smplx-female", "--folder", folder)
+    assert status == 1 and "https://smpl-x.is.tue.mpg.de" in text and "smplx/SMPLX_FEMALE.npz" in text
+
+
+def test_one_file_that_fails_does_not_keep_the_others_back(folder, capsys):
+    (folder / "droid.pth").write_bytes(b"")
+    status, text = run(capsys, "fetch", "droid", "stcn", "--folder", folder)
+    assert status == 1 and "droid.pth: is empty" in text
+    assert (folder / "stcn.pth.sha256.json").is_file() and not (folder / "droid.pth.sha256.json").exists()
+
+
 def test_accept_wants_a_file_and_a_name(folder, capsys):
     status, text = run(capsys, "accept", "rife", "--folder", folder)
     assert status == 1 and "flownet.pkl: not found" in text

@@ -34,9 +34,14 @@ def fetch(names: tuple[str, ...] = (), /, *, folder: Path = WEIGHTS) -> None:
         names: which, as `list` shows them; unless given, everything that `models: reference` needs.
         folder: of the weights.
     """
-    for name in names or _reference_names():
-        path = fetch_weight(folder, find_weight(name))
-        print(path)
+    failed = []
+    for weight in [find_weight(name) for name in names or needed_weights(MODEL_SETS["reference"])]:
+        try:
+            print(fetch_weight(folder, weight))
+        except UserError as error:  # the others can be fetched all the same
+            failed.append(str(error))
+    if failed:
+        raise UserError("\n".join(failed))
 
 
 def verify(names: tuple[str, ...] = (), /, *, folder: Path = WEIGHTS) -> None:
@@ -74,10 +79,6 @@ def accept(name: str, /, *, folder: Path = WEIGHTS) -> None:
     file = folder / find_weight(name).file
     changed = accept_content(file, find_weight(name))
     print(f"{file}: {recorded_digest(file)} ({'accepted' if changed else 'as recorded before'})")
-
-
-def _reference_names() -> list[str]:
-    return needed_weights(MODEL_SETS["reference"])
 
 
 def _problem(file: Path, weight: Weight) -> str | None:

@@ -80,9 +80,14 @@ def find_weight(name: str) -> Weight:
     """The registry's entry called `name`.
 
     Raises:
-        UserError: naming what there is, if `name` is unknown.
+        UserError: naming what there is, if `name` is unknown; saying where to register, if it is a body model.
     """
-    registry = load_registry()
+    registry, body = load_registry(), load_body_models().get(name)
+    if body is not None and body.registration is not None:
+        raise UserError(
+            f"{name}: everybody has to get it himself. At {body.registration.url}: {body.registration.todo}, and put "
+            f"{body.file} into the folder that the setting body_models_dir names."
+        )
     if name not in registry:
         raise UserError(f"{name}: no such weights, expected one of {', '.join(registry)}")
     return registry[name]
