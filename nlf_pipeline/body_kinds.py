@@ -139,6 +139,13 @@ class BodyKind(JsonArtefact):
             raise UserError(f"{folder}: no body model found. Build it with: snakemake {Path(folder) / KIND_FILE}")
         return cls.load(Path(folder) / KIND_FILE)
 
+    def check_made(self, body_model: str, path: Path) -> None:
+        """Raise UserError if the bodies in `path`, of a model called `body_model`, are not of this kind."""
+        if body_model != self.name:
+            raise UserError(
+                f"{path} has bodies of the model {body_model}, found the model {self.name}. Give its folder."
+            )
+
 
 def layout_of(family: BodyFamily) -> Layout:
     """Whose layout models of this family have."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nlf_pipeline.artefact_files import write_json
 from nlf_pipeline.artefacts import Bodies, Cameras, Ground
+from nlf_pipeline.body_kinds import BodyKind
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.evaluation.bodies import body_measurements, ground_measurements, match_people, world_measurements
@@ -35,9 +36,10 @@ def evaluate(*, bodies: Path, cameras: Path, ground: Path, masks: Path, truth: P
         out: evaluation.json.
 
     Raises:
-        UserError: if result and truth have different numbers of frames.
+        UserError: if result and truth have different numbers of frames, or `body` is another model.
     """
     found, true = Bodies.load(bodies), Bodies.load(truth / "bodies.npz")
+    BodyKind.of(body).check_made(found.body_model, bodies)
     found_cameras, true_cameras = Cameras.load(cameras), Cameras.load(truth / "world_cameras.npz")
     n_found, n_true = len(found_cameras.T_world_cam), len(true_cameras.T_world_cam)
     if n_found != n_true:

@@ -12,6 +12,7 @@ import numpy as np
 from deltacamera import distortion as lens
 
 from nlf_pipeline.artefacts import Bodies, Cameras, VideoFacts
+from nlf_pipeline.body_kinds import BodyKind
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.geometry import invert_rigid, transform_points
@@ -69,6 +70,7 @@ def render(
     _check_options(opacity, resolution, fps_factor)
     backend = make_renderer(renderer, blendipose)
     scene = _load_scene(video_facts, bodies, cameras, world_cameras if view == "side" else None, fps_factor)
+    BodyKind.of(body).check_made(scene.people.body_model, bodies)
     meshes = BodyMeshes(load_body_model(body))
     size_px = resolution or scene.size_px
     images = exactly(read_frames(video), scene.n_frames, video)

@@ -17,6 +17,7 @@ from nlf_pipeline.artefacts import (
     SceneCameras,
     VideoFacts,
 )
+from nlf_pipeline.body_kinds import BodyKind
 from nlf_pipeline.body_models import BodyMeshes, load_resting_body
 from nlf_pipeline.errors import ArtefactError
 from nlf_pipeline.files import atomic_path
@@ -83,6 +84,7 @@ def report(
     facts, people, tracks = VideoFacts.load(video_facts), Bodies.load(bodies), MaskTracks.load(masks)
     estimates, world = Predictions.open(predictions), Cameras.load(world_cameras)
     _check_match(people, tracks, estimates, world, facts)
+    BodyKind.of(body).check_made(people.body_model, bodies)
     scene = SceneCameras.load(cameras)
     path, floors, moments = CameraPath.load(camera_path), Ground.load(ground).floors, IdentityDoubts.load(doubts).doubts
     clip = ClipMotion(

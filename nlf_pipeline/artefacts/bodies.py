@@ -89,7 +89,7 @@ class Bodies(ArrayArtefact):
     """(people,) int."""
     fps: float
     body_model: str
-    """Name of the body model the parameters belong to: 'open', 'smpl', ..."""
+    """Name of the body model the parameters belong to, which its folder has too: 'open', 'smplx-female-10' ..."""
     pose_rotvecs: np.ndarray
     """(people, frames, joints, 3) parent-relative rotation vectors, radians."""
     betas: np.ndarray
