@@ -1,5 +1,7 @@
 """Command `doctor`: is everything here that the models need, and what to do about what is not."""
 
+import os
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
@@ -43,12 +45,15 @@ def doctor(
     chosen: ModelSet = installed_models() if models == "auto" else models
     findings = _findings(chosen, folder, weights, body_models_dir, droid_env, free_gb, quick)
     missing = missing_names(findings)
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     if json:
         print(format_json(chosen, findings))
     elif quick:
-        print(format_table([f for f in findings if f.state in ("missing", "warning")]) or "this machine is ready")
+        print(
+            format_table([f for f in findings if f.state in ("missing", "warning")], colour) or "this machine is ready"
+        )
     else:
-        print(f"{PACKAGE} {version(PACKAGE)}, models={chosen}\n\n{format_table(findings)}")
+        print(f"{PACKAGE} {version(PACKAGE)}, models={chosen}\n\n{format_table(findings, colour)}")
     if missing:
         raise UserError(f"not ready for models={chosen}: {', '.join(missing)}. See above for what to do.")
 

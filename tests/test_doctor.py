@@ -164,6 +164,12 @@ def test_table_is_aligned_and_tells_every_cure_once():
     assert format_table([]) == ""
 
 
+def test_colour_changes_nothing_but_the_colour():
+    coloured = format_table(FINDINGS, colour=True)
+    assert re.sub(r"\x1b\[\d+m", "", coloured) == format_table(FINDINGS)
+    assert coloured != format_table(FINDINGS)
+
+
 def test_json_says_the_same():
     told = json.loads(format_json("reference", FINDINGS))
     assert told["ready"] is False

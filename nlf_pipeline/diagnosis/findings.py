@@ -9,6 +9,8 @@ State = Literal["ok", "warning", "missing", "absent"]
 """`missing`: the chosen models need it; `absent`: only other models or options do."""
 ModelSet = Literal["embedded", "reference"]
 _MARKS: dict[State, str] = {"ok": "ok", "warning": "warning", "missing": "MISSING", "absent": "-"}
+_COLOURS: dict[State, int] = {"ok": 32, "warning": 33, "missing": 31, "absent": 2}
+"""ANSI codes: green, yellow, red, faint."""
 _GAP = "  "
 
 
@@ -37,15 +39,20 @@ def missing_names(findings: Sequence[Finding]) -> list[str]:
     return [finding.name for finding in findings if finding.state == "missing"]
 
 
-def format_table(findings: Sequence[Finding]) -> str:
-    """Findings under their headings, then every cure once with what it cures, the urgent ones first."""
+def format_table(findings: Sequence[Finding], colour: bool = False) -> str:
+    """Findings under their headings, then every cure once with what it cures, the urgent ones first.
+
+    Args:
+        findings: in the order of the table.
+        colour: colour the marks, for a terminal.
+    """
     mark_width = max((len(_MARKS[f.state]) for f in findings), default=0)
     name_width = max((len(f.name) for f in findings), default=0)
     lines: list[str] = []
     for topic in dict.fromkeys(finding.topic for finding in findings):
         lines += ["", topic]
         lines += [
-            f"{_GAP}{_MARKS[f.state]:<{mark_width}}{_GAP}{f.name:<{name_width}}{_GAP}{f.found}"
+            f"{_GAP}{_mark(f.state, mark_width, colour)}{_GAP}{f.name:<{name_width}}{_GAP}{f.found}"
             for f in findings
             if f.topic == topic
         ]
@@ -75,6 +82,11 @@ def format_json(models: ModelSet, findings: Sequence[Finding]) -> str:
         },
         indent=2,
     )
+
+
+def _mark(state: State, width: int, colour: bool) -> str:
+    mark = f"{_MARKS[state]:<{width}}"
+    return f"\x1b[{_COLOURS[state]}m{mark}\x1b[0m" if colour else mark
 
 
 def _cures(findings: Sequence[Finding]) -> dict[str, list[str]]:
