@@ -107,6 +107,24 @@ def test_wrong_value_names_key_value_and_what_is_allowed(setting, shown):
     assert all(text in message for text in shown), message
 
 
+@pytest.mark.parametrize(
+    ("settings", "shown"),
+    [
+        (("static_camera=true", "camera=droid"), "static_camera: found True with camera=droid"),
+        (("camera=droid", "device=cpu"), "camera=klt"),
+        (("models=reference", "device=cpu", "body_model=open"), "'droid' runs on a GPU only"),
+        (("models=reference", "device=cpu", "camera_file=poses.txt"), "body_models_dir"),
+    ],
+)
+def test_models_that_cannot_go_together_are_told(settings, shown):
+    assert shown in complaint(*settings)
+
+
+def test_reference_models_with_everything_they_need():
+    settings = check("models=reference", "body_models_dir=/models", "static_camera=true", "device=cpu")
+    assert settings["segmenter"] == "stcn" and settings["camera"] == "static" and settings["body_model"] == "smpl"
+
+
 def test_every_mistake_is_told_at_once():
     message = complaint("opacity=3", "fps_factor=0", "nonsense=1")
     assert all(key in message for key in ("opacity", "fps_factor", "nonsense"))
