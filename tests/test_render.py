@@ -1,6 +1,7 @@
 """The stage: what it draws where and when."""
 
 import dataclasses
+import importlib.util
 from pathlib import Path
 
 import cv2
@@ -15,6 +16,7 @@ from nlf_pipeline.body_models import BodyMeshes, load_body_model
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.geometry import look_at, pinhole_matrix, project, transform_points
 from nlf_pipeline.render import FILLED_OPACITY, bend_like_lens, posed_bodies, render, scaled_intrinsics
+from nlf_pipeline.renderers import BlendiPoseOptions
 from nlf_pipeline.renderers.palette import person_colours
 from nlf_pipeline.renderers.retiming import retime_bodies, retime_cameras, retiming
 from nlf_pipeline.video import read_frames
@@ -22,6 +24,12 @@ from nlf_pipeline.video import read_frames
 SIZE_PX = (320, 180)
 K_OFF_CENTRE = np.array([[300.0, 0, 171.3], [0, 300.0, 80.6], [0, 0, 1]])
 UP = np.array([0.0, 1.0, 0.0])
+QUICK = BlendiPoseOptions(samples=2, denoise=False, device="cpu")
+WITHOUT_BLENDER = importlib.util.find_spec("bpy") is None or importlib.util.find_spec("blendipose") is None
+RENDERERS = [
+    "moderngl",
+    pytest.param("blendipose", marks=pytest.mark.skipif(WITHOUT_BLENDER, reason="needs the extra 'blendipose'")),
+]
 CAMERA = look_at(np.array([0.4, 1.2, 3.0]), np.array([0.0, 1.0, 0.0]), UP)
 
 
@@ -125,13 +133,15 @@ def test_frame_i_shows_frame_i_of_clip_and_bodies(tmp_path, body_dir, meshes):
     np.testing.assert_array_equal(read_samples(out), read_samples(clip))
 
 
-def test_bodies_move_between_the_frames_of_an_interpolated_clip(tmp_path, body_dir, meshes):
+@pytest.mark.parametrize("renderer", RENDERERS)
+def test_bodies_move_between_the_frames_of_an_interpolated_clip(tmp_path, body_dir, meshes, renderer):
     n_frames, factor = 6, 2
+    look = {"renderer": renderer, "blendipose": QUICK, "opacity": 1.0}
     people, cameras = walkers(meshes, 1, n_frames), still_cameras(n_frames)
     (tmp_path / "fast").mkdir()
     fast_clip, _ = make_clip(tmp_path / "fast", n_frames * factor, SIZE_PX)
     frames, _, out = rendered(
-        tmp_path, body_dir, people, cameras, n_frames, view="camera", video=fast_clip, fps_factor=factor, opacity=1.0
+        tmp_path, body_dir, people, cameras, n_frames, view="camera", video=fast_clip, fps_factor=factor, **look
     )
     assert read_frames(out).fps == pytest.approx(FPS * factor)
     middle = np.array([np.nonzero(np.ptp(frame.astype(int), axis=-1) > 40)[1].mean() for frame in frames])
@@ -140,20 +150,24 @@ def test_bodies_move_between_the_frames_of_an_interpolated_clip(tmp_path, body_d
     assert np.allclose(middle[1:-1:2], (middle[:-2:2] + middle[2::2]) / 2, atol=0.6)
 
 
+@pytest.mark.parametrize("renderer", RENDERERS)
 @pytest.mark.parametrize("view", ["camera", "side"])
-def test_without_people_there_is_still_a_video(tmp_path, body_dir, meshes, view):
+def test_without_people_there_is_still_a_video(tmp_path, body_dir, meshes, view, renderer):
     cameras = still_cameras(3)
-    frames, _, _ = rendered(tmp_path, body_dir, walkers(meshes, 0, 3), cameras, 3, view=view, resolution=(160, 96))
+    look = {"view": view, "resolution": (160, 96), "renderer": renderer, "blendipose": QUICK}
+    frames, _, _ = rendered(tmp_path, body_dir, walkers(meshes, 0, 3), cameras, 3, **look)
     assert [frame.shape for frame in frames] == [(96, 160, 3)] * 3
     if view == "camera":
         assert [frame.mean() for frame in frames] == pytest.approx([grey_of(i, 3) for i in range(3)], abs=3)
 
 
-def test_the_side_view_shows_everybody_in_their_colour(tmp_path, body_dir, meshes):
+@pytest.mark.parametrize("renderer", RENDERERS)
+def test_the_side_view_shows_everybody_in_their_colour(tmp_path, body_dir, meshes, renderer):
     cameras = still_cameras(2)
     real = tmp_path / "real.npz"
     cameras.save(real)
-    frames, _, out = rendered(tmp_path, body_dir, walkers(meshes, 2, 2), cameras, 2, view="side", world_cameras=real)
+    look = {"view": "side", "world_cameras": real, "renderer": renderer, "blendipose": QUICK}
+    frames, _, out = rendered(tmp_path, body_dir, walkers(meshes, 2, 2), cameras, 2, **look)
     hue = cv2.cvtColor(frames[1], cv2.COLOR_RGB2HSV).astype(int)
     for colour in person_colours(2):
         own = cv2.cvtColor((colour * 255).astype(np.uint8)[None, None], cv2.COLOR_RGB2HSV)[0, 0, 0]
