@@ -21,7 +21,9 @@ from nlf_pipeline.body_models import BodyMeshes
 from nlf_pipeline.errors import ArtefactError, UserError
 from nlf_pipeline.fit import fit
 from nlf_pipeline.geometry import invert_rigid, pinhole_matrix, project, transform_points
+from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.scale_camera import scale_camera
+from nlf_pipeline.scaling.depth_scale import DepthScale
 from nlf_pipeline.workflow.settings import checked_settings, flags
 
 FPS, FRAMES = 25.0, 90
@@ -241,3 +243,25 @@ def test_fit_gives_people_the_size_that_was_given(
     np.testing.assert_allclose(one.joints[0], 1.1 * plain.joints[0], atol=0.05)
     assert one.scale_correction[0] == 1.1  # its feet leave the floor of the other person, and still it keeps its size
     assert both.scale_correction == pytest.approx(1.1, abs=0.03)
+
+
+def test_a_depth_network_gives_the_scale_where_nobody_is(
+    tmp_path: Path, body_dir: Path, meshes: BodyMeshes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = write(tmp_path, meshes, [], camera_path(20, moving=True))
+    with pytest.raises(UserError, match="--video and --people-mask"):
+        scale(inputs, body_dir, depth="zoedepth")
+    MaskTracks((1280, 720), FPS, 20, (), ()).save(tmp_path / "people_mask.json")
+    monkeypatch.setattr("nlf_pipeline.scale_camera.read_frames", lambda path: None)
+    monkeypatch.setattr("nlf_pipeline.scale_camera._depth_estimator", lambda *_: None)
+    monkeypatch.setattr("nlf_pipeline.scale_camera.measure_depth_scale", lambda *_: DepthScale(UNIT, 0.16, 12))
+    pictures = {"video": tmp_path / "clip.mp4", "people_mask": tmp_path / "people_mask.json"}
+    cameras = scale(inputs, body_dir, depth="zoedepth", **pictures)
+    assert (cameras.metres_per_unit[0], cameras.scale_spread[0]) == (UNIT, 0.16)
+
+
+def test_a_depth_network_is_not_asked_about_a_standing_camera(
+    tmp_path: Path, body_dir: Path, meshes: BodyMeshes
+) -> None:
+    inputs = write(tmp_path, meshes, [], camera_path(20))
+    assert scale(inputs, body_dir, depth="zoedepth", weights=tmp_path / "none").scale_spread[0] == 0

@@ -15,7 +15,7 @@ class DroidOptions:
     """What can be set about DROID-SLAM. Distances between pictures are in pixels of its grid, an eighth as fine."""
 
     beta: float = 0.3
-    """Weight of the turning against the travelling part in the distance between two pictures, 0-1."""
+    """Weight of the whole motion, against that by travel alone, in the distance between two pictures, 0-1."""
     filter_thresh: float = 2.4
     """A picture that moved by more than this since the last candidate is a candidate for a keyframe; more than 0."""
     warmup: int = 8

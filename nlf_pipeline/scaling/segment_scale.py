@@ -24,7 +24,7 @@ _USUAL_CAMERA_SPEED, _CAMERA_SPEED_LOG_SD = 0.2, 1.2
 """Metres per second, within a factor of three or so: decides only where people say next to nothing."""
 _USUAL_CAMERA_HEIGHT, _CAMERA_HEIGHT_SD = 1.6, 0.3
 """Metres, and relative: a camera held at eye level."""
-Source = Literal["none needed", "people", "camera height", "unknown"]
+Source = Literal["none needed", "people", "depth", "camera height", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -46,18 +46,26 @@ class SegmentScale:
     """(people,) bool: whose own scale is far off."""
     own: np.ndarray
     """(people,) metres per unit by each person alone; NaN where he says nothing."""
+    depth_spread: float = np.inf
+    """Of a depth network alone; infinite without one."""
 
     def describe(self, metres_per_unit: float, person_ids: np.ndarray) -> str:
         """What was found, in words, for a scale that sizes given by the user may have changed."""
         if self.source == "none needed":
             return "the camera stays in one place; no scale needed"
+        if self.source == "depth":
+            return f"{metres_per_unit:.4g} m per unit, spread {_percent(self.spread)}, by the depth network alone"
         if self.source != "people":
             return f"{metres_per_unit:.4g} m per unit"
         return (
             f"{metres_per_unit:.4g} m per unit, spread {_percent(self.spread)} (planted feet alone "
-            f"{_percent(self.contact_spread)}, feet on the floor alone {_percent(self.floor_spread)}), from "
+            f"{_percent(self.contact_spread)}, feet on the floor alone {_percent(self.floor_spread)}"
+            f"{self._depth_share()}), from "
             f"{self.stances} stances of {_names(person_ids[self.believed])}"
         )
+
+    def _depth_share(self) -> str:
+        return f", depth network alone {_percent(self.depth_spread)}" if np.isfinite(self.depth_spread) else ""
 
     def troubles(self, person_ids: np.ndarray) -> list[str]:
         """What the user should know, in words."""
