@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,8 +65,16 @@ def load_weights(module: torch.nn.Module, values: Mapping[str, torch.Tensor], pa
     module.load_state_dict(dict(values), strict=False)
 
 
-def load_torchscript(path: Path, device: torch.device, model: str) -> torch.jit.ScriptModule:
+def load_torchscript(
+    path: Path, device: torch.device, model: str, edit_code: Callable[[str], str] | None = None
+) -> torch.jit.ScriptModule:
     """A TorchScript module for inference on `device`.
+
+    Args:
+        path: file written by torch.jit.save.
+        device: where its tensors go.
+        model: what it belongs to, for messages.
+        edit_code: what to make of each of its source files before they are compiled.
 
     Raises:
         UserError: if the file is missing, cut off, a web page, or no TorchScript.
@@ -76,9 +85,23 @@ def load_torchscript(path: Path, device: torch.device, model: str) -> torch.jit.
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # what is published as TorchScript stays so
-            return torch.jit.load(str(path), map_location=device).eval()
-    except (RuntimeError, ValueError, OSError) as error:
+            source = str(path) if edit_code is None else _with_code_edited(path, edit_code)
+            return torch.jit.load(source, map_location=device).eval()
+    except (RuntimeError, ValueError, OSError, zipfile.BadZipFile) as error:
         raise _damaged(path, model, error) from error
+
+
+def _with_code_edited(path: Path, edit_code: Callable[[str], str]) -> io.BytesIO:
+    """The archive of a TorchScript module, its tensors as they are."""
+    edited = io.BytesIO()
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(edited, "w") as copy:
+        for entry in archive.infolist():
+            content = archive.read(entry)
+            if entry.filename.endswith(".py"):
+                content = edit_code(content.decode()).encode()
+            copy.writestr(entry.filename, content)
+    edited.seek(0)
+    return edited
 
 
 def check_weights_file(path: Path, model: str) -> None:

@@ -184,6 +184,12 @@ def test_options_reach_the_model(scene):
     assert scene.calls == [[2] * 4, [2] * 4, [2] * 3]
 
 
+def test_on_a_cpu_the_release_computes_in_single_precision(scene):
+    # torch's grid_sample crashes there in half precision, to which the release converts pictures.
+    for frame in scene.run():
+        assert reported(frame, 0)["bits"] == pytest.approx(32, rel=0.04)
+
+
 def test_crops_at_once_are_at_least_the_views_of_one_person(scene):
     # Fewer make the release run everybody at once.
     for frame in scene.run(nlf=NlfOptions(num_aug=5, internal_batch_size=2)):

@@ -27,6 +27,7 @@ from nlf_pipeline.estimators.nlf_release import (
     as_images,
     check_detector,
     estimate_flags,
+    in_single_precision,
 )
 
 _M_PER_MM = 1e-3
@@ -78,7 +79,10 @@ class NlfModel:
         if has_torchvision:
             importlib.import_module("torchvision")  # registers operators that the release's detector is made of
         try:
-            module = load_torchscript(path, device, NAME)
+            if device.type == "cpu":
+                module = load_torchscript(path, device, NAME, in_single_precision).float()
+            else:
+                module = load_torchscript(path, device, NAME)
         except UserError as error:
             if not has_torchvision and "torchvision" in str(error):
                 raise UserError(

@@ -6,6 +6,8 @@ localizer's weights of the wanted points; (n, 3, 3) intrinsic matrices; (n, 5 to
 which exactly four would mean a fisheye lens; and (n, 4, 4) transforms from world to camera. It gives for each picture
 `poses3d` (boxes, points, 3) in millimetres of that world and `uncertainties` (boxes, points) in metres, in the order of
 the boxes, and empty tensors where there are none. The network itself runs in half precision: no autocast is needed.
+On a CPU torch's grid_sample in half precision gives NaN or crashes (seen with torch 2.12 and 2.13), so there the
+release is changed to single precision before it is loaded.
 
 `detect_poses_batched` finds the boxes itself and gives them too, as `boxes` (boxes, 5): left, top, width, height and
 score. It makes pictures linear twice, so that the network sees them darker than in `estimate_poses_batched`; who was
@@ -14,6 +16,7 @@ found is better estimated again. Unlike the other it can leave out people whose 
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +42,9 @@ _ESTIMATE_ARGUMENTS = ("boxes", *_ARGUMENTS)
 _DETECT_ARGUMENTS = (
     *_ARGUMENTS, "detector_threshold", "detector_nms_iou_threshold", "max_detections", "detector_flip_aug", _SUPPRESS,
 )  # fmt: skip
+_CONVERSION = "torch.to("
+_HALF, _SINGLE = "5", "6"
+"""What TorchScript's source calls torch.float16 and torch.float32."""
 _LEAST_DISTORTION = 5
 _MOST_DISTORTION = 12
 
@@ -57,6 +63,32 @@ def lens_coefficients(distortion: list[float]) -> np.ndarray:
     padded = np.zeros(max(len(distortion[:_MOST_DISTORTION]), _LEAST_DISTORTION))
     padded[: len(distortion[:_MOST_DISTORTION])] = distortion[:_MOST_DISTORTION]
     return padded
+
+
+def in_single_precision(code: str) -> str:
+    """Source of a TorchScript module in which nothing is converted to half precision, but to single."""
+    edited = re.sub(rf"\bdtype={_HALF}\b", f"dtype={_SINGLE}", code)
+    position = 0
+    while (position := edited.find(_CONVERSION, position)) >= 0:
+        position += len(_CONVERSION)
+        for start, end in _arguments(edited, position):
+            if edited[start:end].strip() == _HALF:
+                edited = edited[:start] + edited[start:end].replace(_HALF, _SINGLE) + edited[end:]
+    return edited
+
+
+def _arguments(code: str, start: int) -> list[tuple[int, int]]:
+    """Where the arguments of a call are, whose opening bracket is just before `start`."""
+    found, depth, first = [], 0, start
+    for position in range(start, len(code)):
+        character = code[position]
+        if depth == 0 and character in ",)":
+            found.append((first, position))
+            first = position + 1
+            if character == ")":
+                break
+        depth += (character in "([{") - (character in ")]}")
+    return found
 
 
 def as_images(pictures: torch.Tensor, device: torch.device) -> torch.Tensor:

@@ -13,9 +13,10 @@ HEIGHT_M = 1.7
 UNCERTAINTY_M = 0.05
 REPORTED = (
     "red", "green", "blue", "num_aug", "antialias_factor", "default_fov_degrees", "internal_batch_size", "up_y",
-    "rot_aug_max_degrees",
+    "rot_aug_max_degrees", "bits",
 )  # fmt: skip
-"""What the first uncertainties are; REPORT_SCALE times the value, colours being the mean of the box, 0 to 1."""
+"""What the first uncertainties are; REPORT_SCALE times the value, colours being the mean of the box, 0 to 1;
+bits those of the numbers that pictures are computed with."""
 REPORT_SCALE = 1e-3
 DETECTED_BRIGHTNESS = 0.2
 """Columns brighter than this belong to somebody whom the detector finds; a gap tells people apart."""
@@ -58,6 +59,7 @@ class StandIn(torch.nn.Module):
         self.max_images = max_images
         self.max_crops = max_crops
         self.pad_white_pixels = pad_white
+        self.colours = torch.nn.Parameter(torch.eye(3, dtype=torch.float16), requires_grad=False)
 
     @torch.jit.export
     def get_weights_for_canonical_points(self, canonical_points: torch.Tensor):
@@ -85,6 +87,8 @@ class StandIn(torch.nn.Module):
         rot_aug_max_degrees: float = 25.0,
     ):
         self._take_memory(images, boxes, internal_batch_size, num_aug)
+        images = self._in_half_precision(images)
+        bits = 16.0 if images.dtype == torch.float16 else 32.0
         poses3d: list[torch.Tensor] = []
         poses2d: list[torch.Tensor] = []
         uncertainties: list[torch.Tensor] = []
@@ -95,7 +99,7 @@ class StandIn(torch.nn.Module):
             up_y = -1.0 if world_up_vector is None else float(world_up_vector[1])
             told = [
                 float(num_aug), float(antialias_factor), default_fov_degrees, float(internal_batch_size), up_y,
-                rot_aug_max_degrees,
+                rot_aug_max_degrees, bits,
             ]  # fmt: skip
             n, n_points = len(boxes[i]), len(weights["w_tensor"])
             uncertainty = torch.full((n, n_points), 0.05)
@@ -107,7 +111,7 @@ class StandIn(torch.nn.Module):
                 points = weights["w_tensor"] * torch.tensor([1.0, -1.0, -1.0])
                 points = points + torch.cat([ray, torch.ones(1)]) * depth
                 pose[k] = (points - E[:3, 3]) @ E[:3, :3] * 1000
-                uncertainty[k, :9] = 1e-3 * torch.cat([self._colour(images[i], box), torch.tensor(told)])
+                uncertainty[k, :10] = 1e-3 * torch.cat([self._colour(images[i], box), torch.tensor(told)])
             poses3d.append(pose)
             poses2d.append(pose[..., :2])
             uncertainties.append(uncertainty)
@@ -190,18 +194,19 @@ class StandIn(torch.nn.Module):
             at = (seen - tangential) / (1 + r2 * (k1 + r2 * (k2 + r2 * k3)))
         return at
 
-    def _as_float(self, image: torch.Tensor) -> torch.Tensor:
-        if image.dtype == torch.uint8:
-            return image.float() / 255
-        return image.float()
+    def _in_half_precision(self, images: torch.Tensor) -> torch.Tensor:
+        """As the release does, whose network then takes no other numbers."""
+        if images.dtype == torch.uint8:
+            return torch.mul(images.to(dtype=torch.float16), 1 / 255)
+        return images.to(torch.float16)
 
     def _colour(self, image: torch.Tensor, box: torch.Tensor) -> torch.Tensor:
         left, top = max(int(box[0]), 0), max(int(box[1]), 0)
         inside = image[:, top : top + int(box[3]), left : left + int(box[2])]
-        return self._as_float(inside).mean(dim=[1, 2])
+        return (self.colours @ inside.flatten(1)).float().mean(dim=1)
 
     def _detected(self, image: torch.Tensor) -> torch.Tensor:
-        bright = self._as_float(image).amax(dim=0) > 0.2
+        bright = self._in_half_precision(image).amax(dim=0) > 0.2
         columns = bright.any(dim=0)
         found: list[torch.Tensor] = []
         start = -1
