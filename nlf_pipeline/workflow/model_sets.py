@@ -53,6 +53,7 @@ _OPTIONS: Mapping[tuple[str, str], Mapping[str, str]] = {
         "stcn.detection_threshold": "detection_threshold",
     },
     ("semantics", "deeplabv3"): {"deeplabv3.mask_threshold": "mask_threshold"},
+    ("camera", "droid"): {"droid.max_keyframes": "droid_max_keyframes"},
     ("estimator", "nlf"): _NLF,
     ("segmenter", "nlf"): {
         **_NLF,
