@@ -1,6 +1,10 @@
 """BlendiPose really drawing with Blender's Cycles on the CPU."""
 
 import dataclasses
+import itertools
+import os
+import signal
+import threading
 
 import numpy as np
 import pytest
@@ -144,3 +148,17 @@ def test_nothing_is_printed(capfd):
     draw(view_of([0, 1, 0]))
     out, _ = capfd.readouterr()
     assert out == ""
+
+
+def test_an_interrupt_ends_the_drawing():
+    """Blender alone swallows it, and goes on with a picture that is not finished."""
+    pictures = make_renderer("blendipose", QUICK).render(itertools.repeat(view_of([0, 1, 0]), 500), FACES, SIZE_PX, 1.0)
+    next(pictures)
+    timer = threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGINT])
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        for _ in pictures:
+            pass
+    timer.join()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert len(draw(view_of([0, 1, 0]))) == 1, "and one can draw again"

@@ -5,7 +5,9 @@ This module imports Blender. Blender has one scene per process; distances in it 
 
 import io
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 
@@ -87,7 +89,7 @@ class Studio:
         self._place_real_camera(view)
         self._place_view(view)
         bpy.context.scene.cycles.seed = seed
-        with quiet_stdout():
+        with interrupts_held_back(), quiet_stdout():
             return scene.render(
                 use_gpu=self._use_gpu,
                 samples=self._options.samples,
@@ -191,6 +193,23 @@ def _resized(real: RealCamera, image: np.ndarray) -> np.ndarray:
     scale = np.array([*(np.array(image.shape[1::-1]) / real.size_px), 1.0])
     corner = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
     return np.linalg.inv(corner) @ np.diag(scale) @ corner @ real.K
+
+
+@contextmanager
+def interrupts_held_back() -> Iterator[None]:
+    """Raise KeyboardInterrupt after the block only: Blender swallows it and hands over a half-drawn picture."""
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if not in_main_thread or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    interrupts: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if interrupts:
+        raise KeyboardInterrupt
 
 
 @contextmanager
