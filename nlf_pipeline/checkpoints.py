@@ -107,7 +107,9 @@ def _with_code_edited(path: Path, edit_code: Callable[[str], str]) -> io.BytesIO
 def check_weights_file(path: Path, model: str) -> None:
     """Raise UserError unless there is a file at `path` that could be weights of `model`."""
     if not path.exists() and not path.is_symlink():
-        raise UserError(f"{path}: not found, expected the weights of {model}. {_fetch_cure(path)}")
+        raise UserError(
+            f"{path}: not found, expected the weights of {model}. Get it with: nlf-pipeline weights fetch, or put it there"
+        )
     check_readable(path, f"the weights of {model}")
     with path.open("rb") as file:
         start = file.read(_LONGEST_START)
