@@ -49,8 +49,8 @@ def test_a_module_computes_the_same_more_exactly(tmp_path):
     single = load_torchscript(tmp_path / "half.pt", CPU, "NLF", in_single_precision).float()
     found = single(x)
     assert found.dtype == torch.float32
-    weights = {name: values.float() for name, values in module.layer.named_parameters()}
-    exact = torch.nn.functional.conv2d(5 * x[:, :, :5], **weights)
+    weight, bias = (values.float() for values in module.layer.parameters())
+    exact = torch.nn.functional.conv2d(5 * x[:, :, :5], weight, bias)
     torch.testing.assert_close(found, exact, atol=1e-6, rtol=1e-6)
     torch.testing.assert_close(found, module(x).float(), atol=1e-2, rtol=1e-2)
 
