@@ -108,7 +108,8 @@ def check_weights_file(path: Path, model: str) -> None:
     """Raise UserError unless there is a file at `path` that could be weights of `model`."""
     if not path.exists() and not path.is_symlink():
         raise UserError(
-            f"{path}: not found, expected the weights of {model}. Get it with: nlf-pipeline weights fetch, or put it there"
+            f"{path}: not found, expected the weights of {model}. Get it with: nlf-pipeline weights fetch, or put it "
+            "there"
         )
     check_readable(path, f"the weights of {model}")
     with path.open("rb") as file:
