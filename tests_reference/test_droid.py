@@ -119,6 +119,7 @@ def test_camera_stands_without_a_second_keyframe(tmp_path):
     np.testing.assert_array_equal(found.path.T_scene_cam, np.tile(np.eye(4), (N, 1, 1)))
     (record,) = standin.records
     assert record.terminations == 0 and found.report.motion_class == "static"
+    assert found.report.windows[0].evidence == {"keyframes": 1}
     assert found.intrinsics == guess()
 
 

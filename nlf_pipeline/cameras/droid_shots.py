@@ -35,7 +35,7 @@ class DroidPart:
 
     placed: PlacedWindow
     n_keyframes: int
-    """0: the camera stands, or was not tracked."""
+    """1: the camera stands; 0: it was not tracked."""
     doubts: list[str]
     """What makes its path doubtful."""
 
@@ -53,11 +53,6 @@ class DroidShot:
     """Of the search: field of view in degrees -> error in pixels at a longer side of 640."""
     notes: list[str] = field(default_factory=list)
     """What else the user should know."""
-
-    @property
-    def moves(self) -> bool:
-        """Whether the camera moves in any part."""
-        return any(part.placed.motion.motion_class != "static" for part in self.parts)
 
 
 def solve_shot(setup: DroidSetup, pictures: DroidPictures, shot: slice, guess: Intrinsics) -> DroidShot:
@@ -77,7 +72,7 @@ def solve_shot(setup: DroidSetup, pictures: DroidPictures, shot: slice, guess: I
     if source not in ("user", "metadata"):
         errors = _search(setup, pictures, shot, guess)
         if errors is None:
-            return DroidShot(shot, [_standing(shot)], focal_px, source)
+            return DroidShot(shot, [_standing(shot, n_keyframes=1)], focal_px, source)
         notes = search_doubts(errors)
         if errors:
             focal_px, source = focal_from_fov(best_fov(errors), guess.size_px), "calibrated"
@@ -151,11 +146,11 @@ def _solve_part(
 ) -> DroidPart:
     frames, n_keyframes = slice(window.frames.start, window.frames.stop), len(window.keyframes)
     if window.trajectory is None:
-        return _standing(frames, shot_start=shot.start)
+        return _standing(frames, shot_start=shot.start, n_keyframes=1)
     T = poses_from_trajectory(window.trajectory)
     if T is None or len(T) != len(window.frames):
         doubt = "DROID-SLAM's path is not a number somewhere: the camera is taken to stand still"
-        return _standing(frames, [doubt], shot.start)
+        return _standing(frames, [doubt], shot.start, n_keyframes)
     doubts = []
     if n_keyframes < warmup:
         doubts.append(
@@ -177,11 +172,13 @@ def _background_cells(window: DroidWindow, pictures: DroidPictures) -> np.ndarra
     return (np.stack(cells) == 0) & np.isfinite(window.disparities)
 
 
-def _standing(frames: slice, doubts: list[str] | None = None, shot_start: int | None = None) -> DroidPart:
+def _standing(
+    frames: slice, doubts: list[str] | None = None, shot_start: int | None = None, n_keyframes: int = 0
+) -> DroidPart:
     n = frames.stop - frames.start
     T = np.tile(np.eye(4), (n, 1, 1))
     start = frames.start if shot_start is None else shot_start
-    return DroidPart(_placed(T, "static", np.zeros((0, 3)), frames, start), 0, doubts or [])
+    return DroidPart(_placed(T, "static", np.zeros((0, 3)), frames, start), n_keyframes, doubts or [])
 
 
 def _placed(

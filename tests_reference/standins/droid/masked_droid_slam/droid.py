@@ -17,7 +17,7 @@ from scipy.spatial.transform import Rotation
 
 _CELL_PX = 8
 _FILLED_AT_ONCE = 16
-_MOVED_GREY_LEVELS = 1.0
+_MOVED_GREY_LEVELS = 4.0
 
 
 def _moved(_frame: int, picture: np.ndarray, last: np.ndarray) -> bool:
