@@ -11,7 +11,6 @@ import pytest
 import torch
 from posed_landmarks import pose as pose_landmarks
 from posed_landmarks import walk as walking_rotations
-from registered_bodies import write_smpl, write_smplx
 from rlemasklib import RLEMask
 from scipy.spatial.transform import Rotation
 from smplfitter.pt import BodyFitter
@@ -46,7 +45,6 @@ from nlf_pipeline.fitting.side_flips import Sides, corrected
 from nlf_pipeline.fitting.trunk_prior import hold_trunk, usual_pose
 from nlf_pipeline.geometry import project
 from nlf_pipeline.ground import ground
-from nlf_pipeline.import_body import import_body
 from nlf_pipeline.kinematics import from_smpl_pose, global_rotations, joint_positions, local_rotvecs
 from nlf_pipeline.landmarks import BLAZEPOSE_LANDMARK_NAMES
 from nlf_pipeline.masks import MaskTracks
@@ -80,15 +78,12 @@ class Family:
 
 
 @pytest.fixture(scope="session")
-def families(body_dir, tmp_path_factory):
+def families(body_dir, imported_dirs, tmp_path_factory):
     """One body of every family."""
-    folder = tmp_path_factory.mktemp("families")
-    write_smpl(folder / "registered", body_dir)
-    write_smplx(folder / "registered", body_dir)
-    for family in ("smpl", "smplx"):
-        import_body(source=folder / "registered", out=folder / family, family=family)
-    build_body(out=folder / "anny", family="anny", betas=12)
-    return {family: Family.load(body_dir if family == "open" else folder / family) for family in FAMILIES}
+    anny = tmp_path_factory.mktemp("families") / "anny"
+    build_body(out=anny, family="anny", betas=12)
+    folders = {"open": body_dir, "anny": anny, **imported_dirs}
+    return {family: Family.load(folders[family]) for family in FAMILIES}
 
 
 @pytest.fixture(params=OTHERS)
