@@ -111,6 +111,15 @@ def test_change_is_refused_until_it_is_accepted(file):
     assert recorded_digest(file) == sha256(b"weights of new")
 
 
+def test_change_of_a_published_file_is_not_offered_for_acceptance(file):
+    weight = Weight("thing", "thing.pth", "none", (), sha256_prefix=sha256(file.read_bytes())[:8])
+    record_use(file, weight)
+    file.write_bytes(b"weights of new")
+    with pytest.raises(UserError, match="weights fetch thing") as caught:
+        check_unchanged(file, weight)
+    assert "accept" not in str(caught.value)
+
+
 def test_no_content_that_is_not_the_published_one_can_be_accepted(file):
     weight = Weight("thing", "thing.pth", "none", (), sha256_prefix="01234567")
     for refused in (record_use, accept_content):

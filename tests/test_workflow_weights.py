@@ -66,7 +66,7 @@ def test_another_release_reruns_the_stage_and_what_depends_on_it(finished):
 def test_another_content_is_refused_until_accepted_and_then_reruns_its_stage(finished):
     file = put_weights(finished, NLF, b"other weights")
     told = finished.snakemake("--dry-run", "--config", *SETTINGS)
-    assert told.returncode != 0 and "nlf-pipeline weights accept nlf_l. Otherwise" in told.stderr
+    assert told.returncode != 0 and "nlf-pipeline weights accept nlf_l. Otherwise put" in told.stderr
     assert str(file.relative_to(finished.folder)) in told.stderr and "Traceback" not in told.stderr
     assert finished.planned("video_id=clip", "estimator=blazepose") >= {"estimate"}  # which does not need it
     accept(finished, "nlf_l")

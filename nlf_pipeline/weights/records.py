@@ -71,7 +71,7 @@ def state_of(file: Path, weight: Weight) -> State:
         return "by hand"
     if current_digest(file) != recorded:
         return "changed"
-    return "verified" if weight.sha256 or weight.sha256_prefix or weight.git_blob else "present"
+    return "verified" if _is_published(weight) else "present"
 
 
 def check_unchanged(file: Path, weight: Weight) -> None:
@@ -88,11 +88,14 @@ def check_unchanged(file: Path, weight: Weight) -> None:
 
 def changed_error(file: Path, weight: Weight, found: str) -> UserError:
     """The error for a file whose digest `found` is not the recorded one."""
+    accept = (
+        "To go on with the new one, which computes anew what depends on it: nlf-pipeline weights accept "
+        f"{weight.name}{_folder_option(file)}. Otherwise put"
+    )
     return UserError(
         f"{file}: is not the file that was used so far (SHA-256 {_short(recorded_digest(file))} then, {_short(found)} "
-        "now). To go on with the new one, which computes anew what depends on it: "
-        f"nlf-pipeline weights accept {weight.name}{_folder_option(file)}. Otherwise put the old one back, or delete "
-        "it to have it downloaded."
+        f"now). {'Put' if _is_published(weight) else accept} the old one back, or delete it and get it anew: "
+        f"nlf-pipeline weights fetch {weight.name}{_folder_option(file)}"
     )
 
 
@@ -141,6 +144,11 @@ def check_content(file: Path, weight: Weight) -> None:
                 f"{file}: is not the published file ({kind} found {found[: len(published)]}, expected {published}). "
                 + _cure(file, weight)
             )
+
+
+def _is_published(weight: Weight) -> bool:
+    """Whether a digest is published, so that no other content can be accepted."""
+    return bool(weight.sha256 or weight.sha256_prefix or weight.git_blob)
 
 
 def _compared(file: Path, weight: Weight) -> list[tuple[str, str, str]]:
