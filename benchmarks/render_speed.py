@@ -139,7 +139,7 @@ def main() -> None:
                 short = measured(lambda view=view: draw_stock_poseviz(folder, meshes, view, SHORT))
                 long = measured(lambda view=view: draw_stock_poseviz(folder, meshes, view, LONG))
             except ImportError:
-                print("  PoseViz is not installed: pip install 'nlf-pipeline[poseviz]'")
+                print("  PoseViz is not installed: pip install -c constraints.txt -e '.[poseviz]'")
                 continue
             report("stock PoseViz, without its start-up", long - short, LONG - SHORT)
             report("stock PoseViz, all of it", long, LONG)

@@ -32,7 +32,7 @@ class PosevizRenderer:
         except ImportError as error:
             raise UserError(
                 f"The renderer 'poseviz' is not installed ({error}). "
-                "Install it with: pip install 'nlf-pipeline[poseviz]'"
+                "Install it with: pip install -c constraints.txt -e '.[poseviz]'"
             ) from error
         self._renderables = renderables
 
