@@ -1,13 +1,27 @@
 """Whom the segmenter `stcn` follows and when, with models that know people by their colours."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
-from coloured_people import FPS, SIZE_PX, ColourDetector, ColourModels, colour_of, draw, standing, write_clip
+import torch
+from coloured_people import (
+    FPS,
+    SIZE_PX,
+    ColourDetector,
+    ColourModels,
+    ColourPropagator,
+    colour_of,
+    draw,
+    standing,
+    write_clip,
+)
 
 from nlf_pipeline.artefacts import VideoFacts
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.segmenters import PeopleChoice
-from nlf_pipeline.segmenters.stcn import StcnSegmenter
+from nlf_pipeline.segmenters.stcn import StcnSegmenter, load_models
 from nlf_pipeline.segmenters.stcn_options import StcnOptions
 from nlf_pipeline.video import read_frames
 
@@ -210,3 +224,24 @@ def test_memory_of_frames_is_bounded(tmp_path):
 def test_options_out_of_range_are_refused(wrong):
     with pytest.raises(UserError, match=f"stcn: {next(iter(wrong))} is"):
         StcnSegmenter(StcnOptions(**wrong), ColourModels().load)
+
+
+# --- mistakes and limits
+
+
+def test_too_little_memory_is_said(tmp_path, monkeypatch):
+    def fail(self, images, taken=None):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(ColourPropagator, "follow", fail)
+    with pytest.raises(UserError, match="Lower stcn's memory_frames"):
+        run(tmp_path, {"red": standing(LEFT, range(3))}, 3)
+
+
+def test_a_missing_package_is_said(monkeypatch):
+    for name in ("maskrcnn", "stcn_network"):
+        monkeypatch.delitem(sys.modules, f"nlf_pipeline.segmenters.{name}", raising=False)
+    for name in ("torchvision", "stcnbuf"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(UserError, match="is not installed here"):
+        load_models(SIZE_PX, OPTIONS, Path("weights"), "cpu")

@@ -96,8 +96,15 @@ class StcnSegmenter:
         clip = Clip(frames, facts.fps, facts.size_px, small_size(facts.size_px, self._options.resolution))
         with _seeded(self._options.seed):
             done = self._follow(clip, facts, choice, found)
-            for _ in progress(done, facts.n_frames, "segment"):
-                pass
+            try:
+                for _ in progress(done, facts.n_frames, "segment"):
+                    pass
+            except torch.OutOfMemoryError as error:
+                raise UserError(
+                    f"segmenter stcn: the GPU's memory is not enough for {self._options.memory_frames} remembered "
+                    f"frames of {clip.small_px[0]} x {clip.small_px[1]} pixels. Lower stcn's memory_frames (it needs "
+                    "memory in proportion), resolution or batch_size, or use device=cpu."
+                ) from error
         return _numbered(found, facts)
 
     def _follow(self, clip: Clip, facts: VideoFacts, choice: PeopleChoice, found: _Found) -> Iterator[int]:

@@ -11,6 +11,7 @@ from nlf_pipeline.segmenters.stcn_frames import spread
 from nlf_pipeline.segmenters.stcn_seams import PersonDetector
 from nlf_pipeline.segmenters.stcn_shot import Clip, Seed
 
+_MOST_PEOPLE = 255  # that a label map can tell apart
 _TRIED = 8  # more frames, where there is nobody in the first
 log = logging.getLogger(__name__)
 
@@ -28,13 +29,13 @@ def find_seed(clip: Clip, shot: slice, detector: PersonDetector, choice: PeopleC
     first = choice.select_frame if inside else (shot.start + shot.stop) // 2
     if choice.select_points_px:
         return _at_points(clip, detector, choice) if inside else Seed(first, [], [], 0)
+    most = min(choice.max_persons, _MOST_PEOPLE)
     for frame in (first, *spread(shot, _TRIED)):
         masks = _find(clip, detector, frame)
         if masks:
-            n = choice.max_persons
-            return Seed(frame, masks[:n], masks[n:], max(0, n - len(masks)))
+            return Seed(frame, masks[:most], masks[most:], max(0, most - len(masks)))
     log.info("frames %d-%d: nobody was found in %d of them", shot.start, shot.stop - 1, _TRIED + 1)
-    return Seed(first, [], [], choice.max_persons)
+    return Seed(first, [], [], most)
 
 
 def _at_points(clip: Clip, detector: PersonDetector, choice: PeopleChoice) -> Seed:

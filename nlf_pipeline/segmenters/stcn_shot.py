@@ -1,5 +1,6 @@
 """Following the people of one shot: found in one frame, followed through all, looked for again now and then."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ from nlf_pipeline.segmenters.stcn_seams import Models, Propagator
 _GONE_S = 0.5  # out of sight for so long, somebody has not entered yet
 _SAMPLE = 2  # frames of a burn-in pass, per frame that is remembered
 _LEAST_PIXELS = 4  # of the picture that the network sees
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,8 @@ class ShotTracker:
             yield from self._run(range(seed.frame, shot.stop))
             yield from self._run(range(seed.frame - 1, shot.start - 1, -1))
             return
-        for _ in range(self._options.passes - 1 if seed.followed else 0):
+        for k in range(self._options.passes - 1 if seed.followed else 0):
+            log.info("frames %d-%d: pass %d of %d", shot.start, shot.stop - 1, k + 1, self._options.passes)
             most = _SAMPLE * self._options.memory_frames
             self._propagator.burn_in(read_sample(self._clip.frames, shot, most, self._clip.small_px, self._rng))
         yield from self._run(range(shot.start, shot.stop))
