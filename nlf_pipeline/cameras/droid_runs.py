@@ -157,8 +157,8 @@ class DroidSetup:
                 f"Lower droid's max_keyframes, which is {self.options.max_keyframes}, or free the GPU."
             ) from error
         finally:
-            gc.collect()
             if torch.cuda.is_available():
+                gc.collect()
                 torch.cuda.empty_cache()
 
     def _start(self, settings: argparse.Namespace) -> Any:

@@ -136,8 +136,8 @@ class Droid:
             record.streamed_frames.append(tstamp)
             record.streamed_pictures.append(picture)
             record.streamed_intrinsics.append(intrinsics.numpy().copy())
-            world_to_cam.append(_vector(np.linalg.inv(script.pose(tstamp, picture))))
-        return np.stack([_vector(np.linalg.inv(_matrix(vector))) for vector in world_to_cam]).astype(np.float32)
+            world_to_cam.append(_vector(_inverse(script.pose(tstamp, picture))))
+        return np.stack([_vector(_inverse(_matrix(vector))) for vector in world_to_cam]).astype(np.float32)
 
     def compute_error(self) -> float:
         """Least at the script's field of view."""
@@ -157,7 +157,7 @@ class Droid:
         video, slot = self.video, self.video.counter.value
         T = script.pose(tstamp, picture)
         video.tstamp[slot] = tstamp
-        video.poses[slot] = torch.from_numpy(_vector(np.linalg.inv(T)))
+        video.poses[slot] = torch.from_numpy(_vector(_inverse(T)))
         shape = self._record.args.image_size
         disparity = np.ones(shape) if script.disparity is None else script.disparity(tstamp, T, shape)
         video.disps_up[slot] = torch.from_numpy(disparity)
@@ -176,3 +176,11 @@ def _matrix(vector: np.ndarray) -> np.ndarray:
     T[:3, :3] = Rotation.from_quat(vector[3:]).as_matrix()
     T[:3, 3] = vector[:3]
     return T
+
+
+def _inverse(T: np.ndarray) -> np.ndarray:
+    """Of a rigid transform."""
+    inverse = np.eye(4)
+    inverse[:3, :3] = T[:3, :3].T
+    inverse[:3, 3] = -T[:3, :3].T @ T[:3, 3]
+    return inverse
