@@ -22,6 +22,7 @@ from nlf_pipeline.body_models import BodyMeshes, load_resting_body
 from nlf_pipeline.checkpoints import check_weights_file
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.estimators.canonical_points import canonical_points, published_points
+from nlf_pipeline.estimators.nlf_blocks import Block, PersonBlock
 from nlf_pipeline.estimators.nlf_model import NlfModel
 from nlf_pipeline.estimators.nlf_options import NlfOptions
 from nlf_pipeline.estimators.nlf_release import NAME, lens_coefficients
@@ -38,43 +39,10 @@ _BLOCK_FRAMES = 64
 
 
 @dataclass(frozen=True)
-class _PersonBlock:
-    """One detected person in a block of frames; zeros where he was not found."""
-
-    points: np.ndarray
-    """(frames, vertices + joints, 3) camera frame, metres, float32."""
-    uncertainties: np.ndarray
-    """(frames, vertices + joints) metres, float32."""
-    found: np.ndarray
-    """(frames,) bool."""
-
-    @classmethod
-    def nothing(cls, n_frames: int, n_points: int) -> _PersonBlock:
-        return cls(
-            np.zeros((n_frames, n_points, 3), np.float32),
-            np.zeros((n_frames, n_points), np.float32),
-            np.zeros(n_frames, dtype=bool),
-        )
-
-
-@dataclass(frozen=True)
-class _Block:
-    """A block of frames, and the detected people whose bodies are wanted in it, by row."""
-
-    frames: slice
-    keys: dict[int, str]
-    """Under which each is kept."""
-    people: dict[int, _PersonBlock]
-    """Filled in as they are found."""
-    missing: tuple[int, ...]
-    """Rows that were not kept."""
-
-
-@dataclass(frozen=True)
 class _Pictures:
     """Some frames of a block, to be looked at."""
 
-    block: _Block
+    block: Block
     frames: np.ndarray
     """(n,) indices."""
     pictures: torch.Tensor | None
@@ -142,7 +110,7 @@ class NlfEstimator:
             self._predict(prefetched(self._read(deep_frames, blocks, clip)), clip, rows), facts.n_frames, "estimate"
         )
 
-    def _blocks(self, clip: _Clip, rows: np.ndarray, n_frames: int) -> Iterator[_Block]:
+    def _blocks(self, clip: _Clip, rows: np.ndarray, n_frames: int) -> Iterator[Block]:
         """Every block of the clip, with what is kept of it."""
         shared = self._depends_on()
         for start in range(0, n_frames, _BLOCK_FRAMES):
@@ -153,8 +121,8 @@ class NlfEstimator:
                 for row in wanted
             }
             kept = {row: self._cache.load(key) for row, key in keys.items()}
-            people = {row: _PersonBlock(**arrays) for row, arrays in kept.items() if arrays is not None}
-            yield _Block(frames, keys, people, tuple(row for row in wanted if row not in people))
+            people = {row: PersonBlock(**arrays) for row, arrays in kept.items() if arrays is not None}
+            yield Block(frames, keys, people, tuple(row for row in wanted if row not in people))
 
     def _depends_on(self) -> str:
         """Digest of all that a person's body depends on, besides the clip, his boxes and the lens."""
@@ -164,12 +132,13 @@ class NlfEstimator:
             file_digest(self._weights_file) if self._cache.keeps else None,
             (options.num_aug, options.antialias_factor),
             [np.asarray(a) for a in (self._body.template, model.shapedirs, model.posedirs, model.weights)],
+            [np.asarray(a) for a in (model.J_template, model.J_shapedirs)],
             np.asarray(model.vertex_subset),
             self._published,
         )
         return digest(*parts)
 
-    def _read(self, frames: framepump.VideoFrames, blocks: Iterator[_Block], clip: _Clip) -> Iterator[_Pictures]:
+    def _read(self, frames: framepump.VideoFrames, blocks: Iterator[Block], clip: _Clip) -> Iterator[_Pictures]:
         """The frames in which somebody is still to be found, a batch at a time, decoded as they are asked for.
 
         Every block comes at least once.
@@ -200,13 +169,15 @@ class NlfEstimator:
             block = batch.block
             n_frames = block.frames.stop - block.frames.start
             for row in block.missing:
-                block.people.setdefault(row, _PersonBlock.nothing(n_frames, n_points))
+                block.people.setdefault(row, PersonBlock.nothing(n_frames, n_points))
             if batch.pictures is not None:
                 self._find(batch, batch.pictures, clip)
             if batch.is_last:
                 for row in block.missing:
                     self._cache.save(block.keys[row], vars(block.people[row]))
-                yield from self._frames(block, rows[:, block.frames], n_points)
+                yield from block.predictions(
+                    rows[:, block.frames], self._body.model.num_vertices, self._body.model.num_joints
+                )
 
     def _find(self, batch: _Pictures, pictures: torch.Tensor, clip: _Clip) -> None:
         """Ask the model about some pictures, and note what it says in their block."""
@@ -233,22 +204,3 @@ class NlfEstimator:
             model.localize(canonical_points(reference, self._body, self._kind))
             self._model = model
         return self._model
-
-    def _frames(self, block: _Block, rows: np.ndarray, n_points: int) -> Iterator[FramePredictions]:
-        """The frames of a block, rows as in `rows` (people, frames)."""
-        n_people, n_frames = rows.shape
-        points = np.zeros((n_people, n_frames, n_points, 3), np.float32)
-        uncertainties = np.zeros((n_people, n_frames, n_points), np.float32)
-        valid = np.zeros((n_people, n_frames), dtype=bool)
-        for row, person in block.people.items():
-            k, t = np.nonzero((rows == row) & person.found)
-            points[k, t], uncertainties[k, t], valid[k, t] = person.points[t], person.uncertainties[t], True
-        n_vertices = self._body.model.num_vertices
-        for t in range(n_frames):
-            yield FramePredictions(
-                points[:, t, :n_vertices],
-                points[:, t, n_vertices:],
-                uncertainties[:, t, :n_vertices],
-                uncertainties[:, t, n_vertices:],
-                valid[:, t],
-            )
