@@ -51,8 +51,13 @@ _OPTIONS: Mapping[tuple[str, str], Mapping[str, str]] = {
         "stcn.passes": "stcn_passes",
         "stcn.redetect_every": "redetect_every",
         "stcn.detection_threshold": "detection_threshold",
+        "stcn.resolution": "stcn_resolution",
+        "stcn.detector_resolution": "maskrcnn_resolution",
     },
-    ("semantics", "deeplabv3"): {"deeplabv3.mask_threshold": "mask_threshold"},
+    ("semantics", "deeplabv3"): {
+        "deeplabv3.mask_threshold": "mask_threshold",
+        "deeplabv3.input_size": "deeplabv3_resolution",
+    },
     ("camera", "droid"): {"droid.max_keyframes": "droid_max_keyframes"},
     ("estimator", "nlf"): _NLF,
     ("segmenter", "nlf"): {
