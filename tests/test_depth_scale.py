@@ -1,6 +1,7 @@
 """Scale from metric depth: true depths give the true scale, and joining it follows certainty."""
 
 import dataclasses
+import sys
 
 import numpy as np
 import pytest
@@ -8,11 +9,13 @@ from rlemasklib import RLEMask
 from synthetic_videos import write_video
 
 from nlf_pipeline.artefacts import Intrinsics
+from nlf_pipeline.errors import UserError
 from nlf_pipeline.geometry import invert_rigid, rigid, transform_points
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.scaling.depth_scale import DepthScale, align_depths, measure_depth_scale, with_depth
 from nlf_pipeline.scaling.segment_scale import SegmentScale
 from nlf_pipeline.scaling.segments import PathSegment
+from nlf_pipeline.scaling.zoedepth import ZoeDepthEstimator
 from nlf_pipeline.video import read_frames
 
 SIZE_PX, N, UNIT = (160, 96), 20, 2.5
@@ -133,3 +136,9 @@ def test_given_sizes_and_standing_cameras_stay_as_they_are():
         assert with_depth(found, depth, given) == (found, [])
     found = by_people(1.0, 0.05)
     assert with_depth(found, None, NOT_GIVEN) == (found, [])
+
+
+def test_a_missing_package_is_told_in_one_line(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(UserError, match=r"pip install transformers.*depth=null"):
+        ZoeDepthEstimator(tmp_path / "model.safetensors", "cpu")
