@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-import logging
 from pathlib import Path
 
 import framepump
@@ -30,7 +29,6 @@ _STILL_PX = 0.5
 _ENOUGH_BACKGROUND = 0.2
 """Share of the picture; with less of it confidence falls in proportion."""
 _DOUBTFUL_CONFIDENCE = 0.5
-log = logging.getLogger(__name__)
 
 
 class DroidCameraTracker:
