@@ -1,14 +1,17 @@
 """BlendiPose's adapter, as far as it needs no Blender."""
 
-import importlib
 import sys
 
 import numpy as np
 import pytest
 
+from nlf_pipeline import renderers
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.renderers import BlendiPoseOptions, make_renderer
 from nlf_pipeline.renderers.blendipose import over_image
+from nlf_pipeline.workflow.versions import _reachable
+
+STUDIO = "nlf_pipeline.renderers.blendipose_studio"
 
 
 def test_over_image_mixes_by_alpha_and_opacity_and_touches_nothing_else():
@@ -39,10 +42,15 @@ def test_over_image_mixes_by_alpha_and_opacity_and_touches_nothing_else():
     ],
 )
 def test_what_cannot_be_loaded_is_cured_in_one_line(monkeypatch, reason, python, cure):
-    def fail(name):
-        raise ImportError(reason)
+    class Failing:
+        @staticmethod
+        def find_spec(name, *_):
+            if name == STUDIO:
+                raise ImportError(reason)
 
-    monkeypatch.setattr(importlib, "import_module", fail)
+    monkeypatch.delitem(sys.modules, STUDIO, raising=False)
+    monkeypatch.delattr(renderers, "blendipose_studio", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Failing, *sys.meta_path])
     monkeypatch.setattr(sys, "version_info", (*python, 0))
     with pytest.raises(UserError, match=cure) as caught:
         make_renderer("blendipose")
@@ -53,3 +61,8 @@ def test_what_cannot_be_loaded_is_cured_in_one_line(monkeypatch, reason, python,
 def test_samples_below_one_are_refused():
     with pytest.raises(UserError, match="blendipose_samples is 0"):
         make_renderer("blendipose", BlendiPoseOptions(samples=0))
+
+
+def test_an_edit_of_what_drives_blender_reruns_the_stage():
+    """Also where Blender is not installed."""
+    assert {STUDIO, "nlf_pipeline.renderers.blendipose_people"} <= _reachable("nlf_pipeline.render")

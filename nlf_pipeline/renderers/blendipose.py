@@ -6,7 +6,6 @@ draws a new random pattern of grain each time. So its scene is driven here one v
 it draws is put over the untouched image.
 """
 
-import importlib
 import sys
 from collections.abc import Iterable, Iterator
 from types import ModuleType
@@ -83,7 +82,7 @@ def _blender() -> ModuleType:
         UserError: if BlendiPose or Blender cannot be loaded.
     """
     try:
-        return importlib.import_module("nlf_pipeline.renderers.blendipose_studio")
+        from nlf_pipeline.renderers import blendipose_studio
     except ImportError as error:
         if sys.version_info[:2] != BLENDER_PYTHON:
             found = ".".join(map(str, sys.version_info[:2]))
@@ -93,3 +92,4 @@ def _blender() -> ModuleType:
         else:
             cure = "Install it with: pip install -c constraints.txt -e '.[blendipose]'"
         raise UserError(f"The renderer 'blendipose' cannot be loaded ({error}). {cure}") from error
+    return blendipose_studio
