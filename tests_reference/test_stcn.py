@@ -16,10 +16,13 @@ from nlf_pipeline.artefacts import IdentityDoubts, VideoFacts
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.segment import segment
+from nlf_pipeline.segmenters import PeopleChoice
+from nlf_pipeline.segmenters.stcn import StcnSegmenter
 from nlf_pipeline.segmenters.stcn_masks import clean_mask
-from nlf_pipeline.segmenters.stcn_network import StcnPropagator, build_network, load_network
+from nlf_pipeline.segmenters.stcn_network import StcnPropagator, build_network, load_network, propagators
 from nlf_pipeline.segmenters.stcn_options import StcnOptions
-from nlf_pipeline.video import writing_video
+from nlf_pipeline.segmenters.stcn_seams import Detection, Models
+from nlf_pipeline.video import read_frames, writing_video
 
 CPU = torch.device("cpu")
 SIZE_PX = (112, 72)
@@ -268,6 +271,31 @@ def test_the_stage_runs_and_repeats_itself(clip, weights, tmp_path):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
     IdentityDoubts.load(tmp_path / "a" / "doubts.json")
     assert len(again.person_ids) == len(first.person_ids)
+
+
+class BlueAndRedDetector:
+    """Finds the rectangles of `walkers`."""
+
+    def detect(self, image):
+        pixels = [image[..., 0] > 190, image[..., 2] > 190]
+        return [Detection(RLEMask.from_array(mask.astype(np.uint8)), 0.9) for mask in pixels if mask.sum() > 50]
+
+
+def test_a_newcomer_is_followed_from_his_first_frame_to_his_last(network, tmp_path):
+    """Found at frame 8, he is looked for in earlier frames too; the network follows him by his colour."""
+    present = range(6, 12)
+    with writing_video(tmp_path / "clip.mp4", 10.0) as sink:
+        for t in range(15):
+            image, (_, blue) = walkers(0, (160, 96))
+            image[blue & (t not in present)] = 100
+            sink.append_data(image)
+    options = StcnOptions(passes=1, resolution=96, redetect_every=0.8, memory_frames=6)
+    models = Models(BlueAndRedDetector(), propagators(network, options, (160, 96), CPU))
+    people = StcnSegmenter(options, lambda size_px: models).segment(
+        read_frames(tmp_path / "clip.mp4"), VideoFacts("clip", 160, 96, 10.0, 15), PeopleChoice(6, (), 2)
+    )
+    seen = {tuple(np.flatnonzero(row)) for row in people.followed.visible}
+    assert seen == {tuple(range(15)), tuple(present)}
 
 
 def test_missing_weights_are_said_and_nothing_is_written(clip, tmp_path):
