@@ -93,6 +93,16 @@ def test_smpls_own_mesh_takes_the_references_vertices(body, kind):
     assert not np.allclose(canonical_points(reference, body, kind)[: -kind.n_joints], found[: -kind.n_joints])
 
 
+@pytest.mark.parametrize("family", ["smpl", "smplx"])
+def test_registered_bodies_give_their_own_points(imported_dirs, family):
+    body = BodyMeshes(load_resting_body(imported_dirs[family], subset=True))
+    kind = BodyKind.of(imported_dirs[family])
+    vertices, joints = in_canonical_pose(body, np.zeros(body.model.num_betas))
+    found = canonical_points(reference_of(joints), body, kind)
+    assert len(joints) == {"smpl": 24, "smplx": 55}[family]
+    np.testing.assert_allclose(found, np.concatenate([vertices, joints]), atol=1e-5)
+
+
 def test_published_points_are_vertices_then_joints(tmp_path):
     assert published_points(tmp_path, "smpl") is None
     parts = {"canonical_verts": np.zeros((5, 3)), "canonical_joints": np.ones((2, 3))}
