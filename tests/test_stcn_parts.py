@@ -178,3 +178,16 @@ def test_a_jump_is_doubted():
 
 def test_a_short_gap_is_no_doubt():
     assert find_doubts([{t: box(5, 5, 15, 40) for t in range(30) if not 10 <= t < 18}], FPS) == []
+
+
+def test_who_appears_where_another_vanished_may_be_he():
+    first = {t: box(5, 5, 15, 40) for t in range(30)}
+
+    def doubts(place, start):
+        return find_doubts([first, {t: box(*place) for t in range(start, 120)}], FPS)
+
+    (soon,), (late,) = doubts((30, 5, 15, 40), 35), doubts((30, 5, 15, 40), 60)
+    assert (soon.start, soon.stop, soon.person_ids, soon.reason) == (30, 36, [0, 1], "reappearance")
+    assert 0 < soon.margin < late.margin < 1
+    assert doubts((30, 5, 15, 40), 100) == [] and doubts((65, 5, 15, 40), 35) == []
+    assert doubts((30, 5, 15, 40), 20) == []

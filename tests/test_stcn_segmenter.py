@@ -89,6 +89,13 @@ def test_nobody_is_looked_for_later_if_so_asked(tmp_path):
     assert set(rows_by_colour(people.followed, walks)) == {"red"} and models.detector.looks == 1
 
 
+def test_looks_are_never_rarer_than_frames(tmp_path):
+    models = ColourModels()
+    options = StcnOptions(redetect_every=0.001, resolution=96, passes=1)
+    run(tmp_path, {"red": standing(LEFT, range(5))}, 5, options, models=models)
+    assert models.detector.looks == 1 + 5
+
+
 def test_who_returns_keeps_his_row_and_is_doubted(tmp_path):
     walks = {"red": standing(LEFT, range(50)), "blue": standing(RIGHT, [*range(12), *range(35, 50)])}
     people = run(tmp_path, walks, 50, choice=PeopleChoice(6, (), 5))

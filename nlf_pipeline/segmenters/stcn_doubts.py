@@ -22,7 +22,7 @@ _JUMP_MARGIN = 0.2
 
 
 def find_doubts(tracks: Sequence[Track], fps: float) -> list[IdentityDoubt]:
-    """Encounters in which somebody was hidden, returns after a while, and jumps, of people of one shot.
+    """Encounters in which somebody was hidden, returns, people who appear when others vanish, and jumps, in one shot.
 
     Args:
         tracks: of the people.
@@ -34,6 +34,8 @@ def find_doubts(tracks: Sequence[Track], fps: float) -> list[IdentityDoubt]:
     doubts: list[IdentityDoubt] = []
     for a, b in itertools.combinations(range(len(tracks)), 2):
         doubts += _encounters(tracks, a, b, fps)
+    for a, b in itertools.permutations(range(len(tracks)), 2):
+        doubts += _successions(tracks, a, b, fps)
     for k, track in enumerate(tracks):
         doubts += [*_returns(track, k, fps), *_jumps(track, k)]
     return sorted(doubts, key=lambda doubt: (doubt.start, doubt.stop, doubt.person_ids))
@@ -76,6 +78,22 @@ def _least_shown(track: Track, first: int, last: int, fps: float) -> float:
     within = [float(track[t].area()) if t in track else 0.0 for t in range(first, last + 1)]
     usual = [float(track[t].area()) for t in around if t in track] or within
     return min(within) / max(float(np.median(usual)), 1.0)
+
+
+def _successions(tracks: Sequence[Track], a: int, b: int, fps: float) -> Iterator[IdentityDoubt]:
+    """Somebody appears inside the picture after another has vanished: perhaps it is he."""
+    if not tracks[a] or not tracks[b]:
+        return
+    vanished, appeared = max(tracks[a]), min(tracks[b])
+    seconds = (appeared - vanished - 1) / fps
+    if 0 <= seconds < _FORGOTTEN_S and not _is_at_border(tracks[b][appeared]):
+        yield IdentityDoubt(vanished + 1, appeared + 1, [a, b], "reappearance", seconds / _FORGOTTEN_S)
+
+
+def _is_at_border(mask: RLEMask) -> bool:
+    left, top, width, height = mask.bbox()
+    height_px, width_px = mask.shape
+    return left <= 1 or top <= 1 or left + width >= width_px - 1 or top + height >= height_px - 1
 
 
 def _returns(track: Track, k: int, fps: float) -> Iterator[IdentityDoubt]:

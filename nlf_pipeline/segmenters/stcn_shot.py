@@ -99,18 +99,25 @@ class ShotTracker:
 
     def _run(self, order: range) -> Iterator[int]:
         """Follow people along `order`, and look for others."""
-        step = round(self._options.redetect_every * self._clip.fps)
-        looks = [t for t in order if step > 0 and ((t - self._shot.start) % step == 0 or t == order[-1])]
+        looks = self._looks(order)
         pictures = self._clip.frames.frames_at(looks)
+        ends = frozenset(looks)
         images = read_in_order(self._clip.frames, order, self._clip.small_px)
-        for frames in chunks(order, self._options.memory_every, frozenset(looks)):
+        for frames in chunks(order, self._options.memory_every, ends):
             batch = take(images, len(frames))
             if self._people.followed:
                 for frame, labels in zip(frames, self._propagator.follow(batch), strict=True):
                     self._record(frame, labels)
-            if frames[-1] in looks:
+            if frames[-1] in ends:
                 self._look(frames[-1], next(pictures), batch[-1], order.step)
             yield from frames
+
+    def _looks(self, order: range) -> list[int]:
+        """Frames of `order` in which to look for people: at intervals, and in the last."""
+        if self._options.redetect_every == 0:
+            return []
+        step = max(1, round(self._options.redetect_every * self._clip.fps))
+        return [t for t in order if (t - self._shot.start) % step == 0 or t == order[-1]]
 
     def _record(self, frame: int, labels: np.ndarray) -> None:
         masks = self._cleaned(masks_of_labels(labels, len(self._people.followed)))
