@@ -130,6 +130,8 @@ def is_web_page(start: bytes) -> bool:
 
 def _damaged(path: Path, model: str, error: Exception) -> UserError:
     reason = str(error).strip().partition("\n")[0][:200] or type(error).__name__
+    if isinstance(error, pickle.UnpicklingError):  # torch's own words advise to read it unsafely
+        reason = "it is no file of tensors alone"
     return UserError(f"{path}: cannot be read as weights of {model} ({reason}). {_fetch_cure(path)}")
 
 
