@@ -10,7 +10,7 @@ from nlf_pipeline.body_kinds import KIND_FILE, N_BETAS, body_files, body_name
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.files import check_exists, check_readable
 from nlf_pipeline.weights.records import check_unchanged, record_path
-from nlf_pipeline.weights.registry import find_weight, load_registry
+from nlf_pipeline.weights.registry import find_weight, load_body_models, load_registry
 from nlf_pipeline.workflow.contradictions import is_youtube_id
 from nlf_pipeline.workflow.model_sets import WEIGHTS, backend_options, environment, gpus, weight_files
 from nlf_pipeline.workflow.run_lock import check_writable, hold_locks
@@ -131,10 +131,19 @@ def wanted_files(video):
     return [f"results/{video}/{name}" for name in names]
 
 
+def check_registered_body():
+    """Stop before anything is computed if the user's own body model is not where it should be."""
+    registered = load_body_models().get(f"{config['body_model']}-{config['body_gender']}")
+    if registered and registered.registration:
+        path, how = Path(config["body_models_dir"]) / registered.file, registered.registration
+        or_stop(check_exists, path, f"the body model ({how.url}: {how.todo}); body_model=open needs none")
+
+
 def start_run():
     """Refuse to work on a video that another run works on. The locks last as long as this process."""
     names = [*config["video_id"]]
     if not os.path.exists(BODY):
         names.append(f"body-{BODY_NAME}")
+        check_registered_body()
     HELD_LOCKS.extend(or_stop(hold_locks, names, RESULTS / ".locks"))
     RUN_STARTED.append(time.time())
