@@ -167,7 +167,7 @@ class ShotTracker:
             taken = self._pixels(others, t)
             small = resized([taken], self._clip.small_px) if taken.any() else None
             masks = masks_of_labels(propagator.follow([earlier], small)[0], len(rows))
-            for k, mask in enumerate(self._cleaned([mask & taken.complement() for mask in masks], taken)):
+            for k, mask in enumerate(self._cleaned(masks, taken)):
                 gone_frames[k] = 0 if mask is not None and gone_frames[k] <= longest else gone_frames[k] + 1
                 if mask is not None and gone_frames[k] == 0:
                     rows[k][t] = mask
