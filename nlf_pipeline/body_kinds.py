@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self, get_args
+from typing import Literal, Self
 
 from nlf_pipeline.artefact_files import JsonArtefact
 from nlf_pipeline.errors import UserError
@@ -168,6 +168,3 @@ def body_files(family: BodyFamily) -> list[str]:
         "landmark_regressor.npy",
         *(["base_mesh.npz"] if family in ("open", "anny") else []),
     ]
-
-
-FAMILIES: tuple[BodyFamily, ...] = get_args(BodyFamily)

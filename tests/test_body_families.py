@@ -5,6 +5,7 @@ The registered ones are stand-ins of the published layout: their shapes say noth
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -19,11 +20,11 @@ from walkers import Errors, camera_path, walking_people, write_inputs
 
 from nlf_pipeline.artefacts import Bodies, BodyFits, Intrinsics, VideoFacts
 from nlf_pipeline.body_kinds import (
-    FAMILIES,
     N_SHARED_JOINTS,
     SMPL_JOINT_NAMES,
     SMPL_PARENTS,
     SMPLX_JOINT_NAMES,
+    BodyFamily,
     BodyKind,
     body_files,
     body_joints,
@@ -61,7 +62,7 @@ from nlf_pipeline.world import world
 FRAMES, FPS = 75, 25.0
 SIZE_PX, FOCAL_PX = (640, 480), 600.0
 MILD = Errors(slow_turn=0.02, fast_turn=0.005, slow_size=0.01, vertex=0.003)
-OTHERS = [family for family in FAMILIES if family != "open"]
+OTHERS = [family for family in get_args(BodyFamily) if family != "open"]
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def families(body_dir, imported_dirs, tmp_path_factory):
     anny = tmp_path_factory.mktemp("families") / "anny"
     build_body(out=anny, family="anny", betas=12)
     folders = {"open": body_dir, "anny": anny, **imported_dirs}
-    return {family: Family.load(folders[family]) for family in FAMILIES}
+    return {family: Family.load(folders[family]) for family in get_args(BodyFamily)}
 
 
 @pytest.fixture(params=OTHERS)
@@ -116,6 +117,14 @@ def test_names_of_folders_tell_bodies_apart():
 def test_folder_without_a_body_is_told_with_its_cure(tmp_path):
     with pytest.raises(UserError, match=r"no body model found.*snakemake .*body\.json"):
         load_body_model(tmp_path)
+
+
+def test_bodies_of_another_model_are_refused(family):
+    family.kind.check_made(family.kind.name, Path("bodies.npz"))
+    with pytest.raises(
+        UserError, match=rf"bodies\.npz has bodies of the model open, found the model {family.kind.name}"
+    ):
+        family.kind.check_made("open", Path("bodies.npz"))
 
 
 def test_skeleton_is_the_models(family):
