@@ -47,5 +47,5 @@ def test_defaults_are_the_references():
     ],
 )
 def test_out_of_range_is_refused_by_name(name, value):
-    with pytest.raises(UserError, match=f"droid: {name} .*expected"):
+    with pytest.raises(UserError, match=rf"droid\.{name} is .*expected"):
         DroidOptions(**{name: value})

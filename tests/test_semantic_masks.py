@@ -97,7 +97,7 @@ def test_masks_are_where_they_were_when_nothing_moves():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"mask_threshold": 0.0}, r"deeplabv3\.mask_threshold is 0\.0; expected 0\.01 to 0\.99"),
+        ({"mask_threshold": 0.0}, r"deeplabv3\.mask_threshold is 0; expected 0\.01 to 0\.99"),
         ({"mask_threshold": float("nan")}, r"deeplabv3\.mask_threshold is nan"),
         ({"batch_size": 0}, r"deeplabv3\.batch_size is 0; expected 1 to 256"),
         ({"input_size": 10}, r"deeplabv3\.input_size is 10; expected 32 to 2160"),

@@ -229,8 +229,8 @@ def test_memory_of_frames_is_bounded(tmp_path):
 
 @pytest.mark.parametrize("wrong", [{"passes": 0}, {"redetect_every": -1.0}, {"detection_threshold": 1.5}, {"top_k": 0}])
 def test_options_out_of_range_are_refused(wrong):
-    with pytest.raises(UserError, match=f"stcn: {next(iter(wrong))} is"):
-        StcnSegmenter(StcnOptions(**wrong), ColourModels().load)
+    with pytest.raises(UserError, match=rf"stcn\.{next(iter(wrong))} is"):
+        StcnOptions(**wrong)
 
 
 # --- mistakes and limits

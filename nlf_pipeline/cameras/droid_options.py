@@ -1,13 +1,31 @@
 """Settings of the DROID-SLAM tracker."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 from nlf_pipeline.errors import UserError
+from nlf_pipeline.option_ranges import check_ranges
 
 _WIDEST_FOV_DEG = 170.0
-_FEWEST_KEYFRAMES, _MOST_KEYFRAMES = 32, 4096
-_LONGEST_SMOOTHING_S = 5.0
+_POSITIVE = ("filter_thresh", "frontend_thresh", "backend_thresh", "search_thresh")
+_RANGES = {
+    "beta": (0, 1),
+    "keyframe_thresh": (0, math.inf),
+    "warmup": (4, 32),
+    "frontend_window": (4, 100),
+    "frontend_radius": (1, 10),
+    "frontend_nms": (0, 10),
+    "backend_radius": (1, 10),
+    "backend_nms": (0, 10),
+    "max_keyframes": (32, 4096),
+    "fov_min": (1, _WIDEST_FOV_DEG),
+    "fov_step": (1, 30),
+    "search_stride": (1, 30),
+    "search_frames": (20, 1000),
+    "search_window": (4, 100),
+    "smoothing": (0, 5),
+}
 
 
 @dataclass(frozen=True)
@@ -61,31 +79,9 @@ class DroidOptions:
 
     def __post_init__(self) -> None:
         """Raise UserError for values out of range."""
-        self._expect("beta", 0, 1)
-        for name in ("filter_thresh", "frontend_thresh", "backend_thresh", "search_thresh"):
-            self._expect_positive(name)
-        self._expect("keyframe_thresh", 0, float("inf"))
-        self._expect("warmup", 4, 32)
-        for name in ("frontend_window", "search_window"):
-            self._expect(name, 4, 100)
-        for name, least in (("frontend_radius", 1), ("backend_radius", 1), ("frontend_nms", 0), ("backend_nms", 0)):
-            self._expect(name, least, 10)
-        self._expect("max_keyframes", _FEWEST_KEYFRAMES, _MOST_KEYFRAMES)
-        self._expect("fov_min", 1, _WIDEST_FOV_DEG)
-        self._expect("fov_max", self.fov_min, _WIDEST_FOV_DEG)
-        self._expect("fov_step", 1, 30)
-        self._expect("search_stride", 1, 30)
-        self._expect("search_frames", 20, 1000)
-        self._expect("smoothing", 0, _LONGEST_SMOOTHING_S)
+        for name in _POSITIVE:
+            if not 0 < getattr(self, name) < math.inf:
+                raise UserError(f"droid.{name} is {getattr(self, name):g}; expected more than 0.")
+        check_ranges(self, "droid", {**_RANGES, "fov_max": (self.fov_min, _WIDEST_FOV_DEG)})
         if self.max_keyframes <= self.warmup:
-            raise UserError(f"droid: max_keyframes {self.max_keyframes}: expected more than warmup, {self.warmup}.")
-
-    def _expect(self, name: str, least: float, most: float) -> None:
-        value = getattr(self, name)
-        if not least <= value <= most:
-            raise UserError(f"droid: {name} {value:g}: expected a number from {least:g} to {most:g}.")
-
-    def _expect_positive(self, name: str) -> None:
-        value = getattr(self, name)
-        if not 0 < value < float("inf"):
-            raise UserError(f"droid: {name} {value:g}: expected a number greater than 0.")
+            raise UserError(f"droid.max_keyframes is {self.max_keyframes}; expected more than warmup, {self.warmup}.")

@@ -4,9 +4,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nlf_pipeline.errors import UserError
+from nlf_pipeline.option_ranges import check_ranges
 
 NlfModelName = Literal["nlf_l", "nlf_s"]
 _ANTIALIAS_FACTORS = (1, 2, 4)
+_RANGES = {
+    "num_aug": (1, 32),
+    "batch_size": (1, 256),
+    "internal_batch_size": (1, 1024),
+    "default_fov_degrees": (5, 150),
+    "detector_threshold": (0, 1),
+    "detector_nms_iou_threshold": (0, 1),
+    "max_detections": (1, 10_000),
+}
 
 
 @dataclass(frozen=True)
@@ -32,24 +42,12 @@ class NlfOptions:
     detector_nms_iou_threshold: float = 0.8
     """Boxes of NLF's own detector that overlap more than this are one person, 0 to 1."""
     max_detections: int = 150
-    """People found by NLF's own detector in a frame at most, 1 or more."""
+    """People found by NLF's own detector in a frame at most, 1 to 10000."""
     detector_flip_aug: bool = True
     """Let NLF's own detector look at the mirrored frame too."""
 
     def __post_init__(self) -> None:
         """Raise UserError if a value is out of range."""
-        bounds = {
-            "num_aug": (1, 32),
-            "batch_size": (1, 256),
-            "internal_batch_size": (1, 1024),
-            "default_fov_degrees": (5, 150),
-            "detector_threshold": (0, 1),
-            "detector_nms_iou_threshold": (0, 1),
-            "max_detections": (1, 10_000),
-        }
-        for name, (low, high) in bounds.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise UserError(f"nlf.{name} is {value}; expected {low} to {high}.")
+        check_ranges(self, "nlf", _RANGES)
         if self.antialias_factor not in _ANTIALIAS_FACTORS:
             raise UserError(f"nlf.antialias_factor is {self.antialias_factor}; expected 1, 2 or 4.")

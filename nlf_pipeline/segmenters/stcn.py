@@ -78,16 +78,12 @@ class StcnSegmenter:
     """Follows people whom it found at the start, and those who enter later while there is room."""
 
     def __init__(self, options: StcnOptions, load: LoadModels) -> None:
-        """Check the options; nothing is loaded yet.
+        """Load nothing yet.
 
         Args:
             options: of the segmenter.
             load: loads the models.
-
-        Raises:
-            UserError: if an option is out of its range.
         """
-        options.check()
         self._options, self._load = options, load
 
     def segment(self, frames: framepump.VideoFrames, facts: VideoFacts, choice: PeopleChoice) -> SegmentedPeople:

@@ -1,11 +1,10 @@
 """What can be set about STCN and the detector that starts it."""
 
-import dataclasses
 from dataclasses import dataclass
 
-from nlf_pipeline.errors import UserError
+from nlf_pipeline.option_ranges import check_ranges
 
-_RANGES: dict[str, tuple[float, float]] = {
+_RANGES = {
     "passes": (1, 10),
     "redetect_every": (0.0, 600.0),
     "detection_threshold": (0.0, 1.0),
@@ -51,9 +50,6 @@ class StcnOptions:
     seed: int = 0
     """Of the random order of frames, and of what a full memory forgets."""
 
-    def check(self) -> None:
-        """Raise UserError where a value is out of its range."""
-        for name, value in dataclasses.asdict(self).items():
-            least, most = _RANGES[name]
-            if not least <= value <= most:
-                raise UserError(f"stcn: {name} is {value:g}; it must be from {least:g} to {most:g}.")
+    def __post_init__(self) -> None:
+        """Raise UserError if a value is out of range."""
+        check_ranges(self, "stcn", _RANGES)

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from nlf_pipeline.errors import UserError
+from nlf_pipeline.option_ranges import check_ranges
+
+_RANGES = {"mask_threshold": (0.01, 0.99), "batch_size": (1, 256), "input_size": (32, 2160)}
 
 
 @dataclass(frozen=True)
@@ -18,8 +20,4 @@ class DeepLabOptions:
 
     def __post_init__(self) -> None:
         """Raise UserError if a value is out of range."""
-        bounds = {"mask_threshold": (0.01, 0.99), "batch_size": (1, 256), "input_size": (32, 2160)}
-        for name, (low, high) in bounds.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise UserError(f"deeplabv3.{name} is {value}; expected {low} to {high}.")
+        check_ranges(self, "deeplabv3", _RANGES)
