@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,7 +17,7 @@ from nlf_pipeline.estimators.nlf_model import FoundBodies, NlfModel
 from nlf_pipeline.estimators.nlf_options import NlfOptions
 from nlf_pipeline.estimators.nlf_release import NAME
 from nlf_pipeline.geometry import focal_from_fov, pinhole_matrix, project
-from nlf_pipeline.prefetching import prefetched
+from nlf_pipeline.prefetching import prefetched, stacked
 from nlf_pipeline.progress import progress
 from nlf_pipeline.segmenters import PeopleChoice, SegmentedPeople
 from nlf_pipeline.segmenters.collected_people import CollectedPeople
@@ -78,7 +77,7 @@ class NlfSegmenter:
         """Every frame as (height, width, 3) uint8 RGB, and the bodies in it."""
         import torch
 
-        for batch in prefetched(_batches(frames, self._options.batch_size)):
+        for batch in prefetched(stacked(frames, self._options.batch_size)):
             bodies = self._model.detect(torch.from_numpy(batch), np.repeat(K[None], len(batch), axis=0))
             yield from zip((batch >> 8).astype(np.uint8), bodies, strict=True)
 
@@ -99,10 +98,3 @@ class NlfSegmenter:
             radius = radius_px(float(K[1, 1]), float(depths[k]))
             seen.append(SeenBody(joints_px, radius, visible, part, float(bodies.boxes_px[k, 4])))
         return seen
-
-
-def _batches(frames: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
-    """(n, height, width, 3) of `size` frames at a time, the last perhaps of fewer."""
-    remaining = iter(frames)
-    while batch := list(itertools.islice(remaining, size)):
-        yield np.stack(batch)

@@ -14,7 +14,7 @@ from torchvision.models import segmentation  # pyright: ignore[reportMissingImpo
 from nlf_pipeline.checkpoints import load_weights, read_state_dict
 from nlf_pipeline.errors import ArtefactError, UserError
 from nlf_pipeline.masks import MaskTracks
-from nlf_pipeline.prefetching import prefetched
+from nlf_pipeline.prefetching import prefetched, stacked
 from nlf_pipeline.progress import progress
 from nlf_pipeline.semantics.deeplabv3_options import DeepLabOptions
 from nlf_pipeline.semantics.union import join_tracks, widen
@@ -67,7 +67,7 @@ class DeepLabPeopleMasker:
 
     def _people(self, frames: Iterable[np.ndarray], size_px: tuple[int, int]) -> Iterator[RLEMask]:
         """What the network takes for a person in every frame, in order; the next frames are decoded meanwhile."""
-        for pictures in prefetched(_batches(frames, self._batch_size)):
+        for pictures in prefetched(stacked(frames, self._batch_size)):
             start = 0
             while start < len(pictures):
                 try:
@@ -101,18 +101,6 @@ class DeepLabPeopleMasker:
         # Of probabilities rather than of masks, which would leave steps along the outlines.
         people = functional.interpolate(people, size_px[::-1], mode="bilinear", align_corners=False, antialias=True)
         return (people[:, 0] >= self._threshold).to(torch.uint8).cpu().numpy()
-
-
-def _batches(frames: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
-    """(frames, height, width, 3) uint8 each; the last may be shorter."""
-    batch: list[np.ndarray] = []
-    for frame in frames:
-        batch.append(frame)
-        if len(batch) == size:
-            yield np.stack(batch)
-            batch = []
-    if batch:
-        yield np.stack(batch)
 
 
 def load_deeplab(path: Path) -> segmentation.DeepLabV3:
