@@ -4,6 +4,8 @@ In the CAMERA frame, so that a new camera path never makes the estimates invalid
 keeps millimetres; here and everywhere else it is metres.
 """
 
+from __future__ import annotations
+
 import contextlib
 import logging
 import lzma
@@ -11,10 +13,12 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
-import bodycompress
 import numpy as np
+
+if TYPE_CHECKING:
+    import bodycompress
 
 from nlf_pipeline.artefact_files import missing_artefact
 from nlf_pipeline.errors import ArtefactError
@@ -105,6 +109,8 @@ def writing_predictions(path: Path, person_ids: np.ndarray, fps: float, n_frames
         fps: frames per second of the clip.
         n_frames: frames that will be appended.
     """
+    import bodycompress
+
     metadata = {
         "format_version": FORMAT_VERSION,
         "person_ids": [int(i) for i in person_ids],
@@ -136,6 +142,8 @@ class Predictions:
     @classmethod
     def open(cls, path: Path) -> Self:
         """Read the header of `path`; raises ArtefactError if it is missing, damaged or of another version."""
+        import bodycompress
+
         if not Path(path).is_file():
             raise missing_artefact(path, cls)
         try:
@@ -153,6 +161,8 @@ class Predictions:
 
     def __iter__(self) -> Iterator[FramePredictions]:
         """Every frame, in order; the file is decompressed as it goes."""
+        import bodycompress
+
         for frame in bodycompress.BodyDecompressor(str(self.path)):
             yield FramePredictions(
                 vertices=(frame["vertices"] / _MM_PER_M).astype(np.float32),
