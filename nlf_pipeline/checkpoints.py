@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.files import check_readable
+from nlf_pipeline.weights.registry import weights_command
 
 _SHOWN_KEYS = 3
+_ZIP_START = b"PK"
+_OLD_START = b"\x80\x02"
+"""Of the pickles that torch wrote until version 1.5."""
 _MARKUP_STARTS = (b"<!doctype", b"<html", b"<?xml")
 _LONGEST_START = 512
 
@@ -35,9 +39,11 @@ def read_state_dict(path: Path, model: str) -> dict[str, torch.Tensor]:
 
     check_weights_file(path, model)
     try:
-        values = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # about files that are refused anyway
+            values = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise _damaged(path, model, error) from error
+        raise _damaged(path, model, error, scripted=False) from error
     if not isinstance(values, Mapping) or not all(isinstance(v, torch.Tensor) for v in values.values()):
         raise UserError(f"{path}: found no tensors by name, expected the weights of {model}. {_fetch_cure(path)}")
     return dict(values)
@@ -88,7 +94,7 @@ def load_torchscript(
             source = str(path) if edit_code is None else _with_code_edited(path, edit_code)
             return torch.jit.load(source, map_location=device).eval()
     except (RuntimeError, ValueError, OSError, zipfile.BadZipFile) as error:
-        raise _damaged(path, model, error) from error
+        raise _damaged(path, model, error, scripted=True) from error
 
 
 def _with_code_edited(path: Path, edit_code: Callable[[str], str]) -> io.BytesIO:
@@ -108,8 +114,8 @@ def check_weights_file(path: Path, model: str) -> None:
     """Raise UserError unless there is a file at `path` that could be weights of `model`."""
     if not path.exists() and not path.is_symlink():
         raise UserError(
-            f"{path}: not found, expected the weights of {model}. Get it with: nlf-pipeline weights fetch, or put it "
-            "there"
+            f"{path}: not found, expected the weights of {model}. Get it with: {weights_command('fetch', path)}, or "
+            "put it there"
         )
     check_readable(path, f"the weights of {model}")
     with path.open("rb") as file:
@@ -128,15 +134,35 @@ def is_web_page(start: bytes) -> bool:
     return start[:_LONGEST_START].lstrip().lower().startswith(_MARKUP_STARTS)
 
 
-def _damaged(path: Path, model: str, error: Exception) -> UserError:
-    reason = str(error).strip().partition("\n")[0][:200] or type(error).__name__
-    if isinstance(error, pickle.UnpicklingError):  # torch's own words advise to read it unsafely
-        reason = "it is no file of tensors alone"
+def _damaged(path: Path, model: str, error: Exception, scripted: bool) -> UserError:
+    reason = _container_flaw(path, scripted)
+    if reason is None and isinstance(error, pickle.UnpicklingError):  # torch's own words advise to read it unsafely
+        reason = "it holds more than tensors"
+    reason = reason or str(error).strip().partition("\n")[0][:200] or type(error).__name__
     return UserError(f"{path}: cannot be read as weights of {model} ({reason}). {_fetch_cure(path)}")
 
 
+def _container_flaw(path: Path, scripted: bool) -> str | None:
+    """What is wrong with a file seen from outside; of that, torch's own words tell only insiders anything."""
+    with path.open("rb") as file:
+        start = file.read(_LONGEST_START)
+    if not start.startswith(_ZIP_START):
+        return None if start.startswith(_OLD_START) and not scripted else "it is no file of torch's"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except zipfile.BadZipFile:
+        return "it is cut off"
+    inside = {name.partition("/")[2] for name in names}
+    if "data.pkl" not in inside:
+        return f"it is an archive of other files: {_some(names)}; if the weights are among them, unpack them"
+    if scripted == ("constants.pkl" in inside):
+        return None
+    return "it holds tensors, but no TorchScript module" if scripted else "it is a TorchScript module"
+
+
 def _fetch_cure(path: Path) -> str:
-    return f"Delete it and get it anew: nlf-pipeline weights fetch, or put the right file at {path}"
+    return f"Delete it and get it anew: {weights_command('fetch', path)}, or put the right file at {path}"
 
 
 def _some(keys: list[str]) -> str:

@@ -34,5 +34,6 @@ def choose_device(name: DeviceName) -> torch.device:
     reason = str(caught[0].message).partition("\n")[0] if caught else "no CUDA device was found"
     raise UserError(
         f"device: found cuda, but torch {torch.__version__} cannot use a GPU here ({reason}). "
-        "See what is missing with: nlf-pipeline doctor. Or run without: --config device=cpu"
+        "See what is missing with: nlf-pipeline doctor. Or run without: --device cpu (with snakemake: --config "
+        "device=cpu)"
     )

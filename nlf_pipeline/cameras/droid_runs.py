@@ -22,6 +22,7 @@ from nlf_pipeline.checkpoints import read_state_dict
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.progress import progress
 from nlf_pipeline.torch_devices import DeviceName, choose_device
+from nlf_pipeline.weights.registry import weights_command
 
 _PACKAGE = "masked_droid_slam"
 _MODEL = "DROID-SLAM"
@@ -230,5 +231,5 @@ def _check_weights(path: Path) -> None:
             found = "nothing" if name not in shapes else f"one of shape {shapes[name]}"
             raise UserError(
                 f"{path}: these are not the weights of {_MODEL}: expected a tensor {name} of shape {expected}, found "
-                f"{found}. Delete it and get it anew: nlf-pipeline weights fetch, or put the right file at {path}"
+                f"{found}. Delete it and get it anew: {weights_command('fetch', path)}, or put the right file at {path}"
             )

@@ -10,6 +10,7 @@ from torch.nn import functional
 from nlf_pipeline.checkpoints import load_weights, read_state_dict
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.interpolators.ifnet import IFNet, IFNetLayout
+from nlf_pipeline.weights.registry import weights_command
 
 _MODEL = "RIFE 4.10 to 4.26"
 _PREFIX = "module."
@@ -110,5 +111,5 @@ def _name(key: str) -> str:
 def _of_another_version(path: Path, found: str) -> UserError:
     return UserError(
         f"{path}: these are not the weights of {_MODEL} ({found}); older versions are built differently. "
-        "Get version 4.18: nlf-pipeline weights fetch, or put flownet.pkl of one of these versions there."
+        f"Get version 4.18: {weights_command('fetch', path)}, or put flownet.pkl of one of these versions there."
     )

@@ -8,6 +8,7 @@ import torch
 from nlf_pipeline.checkpoints import check_weights_file
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.torch_devices import DeviceName, choose_device
+from nlf_pipeline.weights.registry import weights_command
 
 _MODEL = "ZoeDepth"
 _SIDE_MULTIPLE_PX = 32
@@ -76,6 +77,6 @@ def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
 
 def _wrong(path: Path, what: str) -> UserError:
     return UserError(
-        f"{path}: these are not the weights of {_MODEL} ({what}). Delete it and get it anew: nlf-pipeline weights "
-        f"fetch, or put model.safetensors of huggingface.co/Intel/zoedepth-nyu at {path}"
+        f"{path}: these are not the weights of {_MODEL} ({what}). Delete it and get it anew: "
+        f"{weights_command('fetch', path)}, or put model.safetensors of huggingface.co/Intel/zoedepth-nyu at {path}"
     )

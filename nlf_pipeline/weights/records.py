@@ -16,7 +16,7 @@ from typing import Any, Literal
 from nlf_pipeline.checkpoints import check_weights_file
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.files import atomic_path, check_readable
-from nlf_pipeline.weights.registry import Weight
+from nlf_pipeline.weights.registry import Weight, weights_command
 
 State = Literal["missing", "by hand", "present", "verified", "changed"]
 """`by hand`: not used yet, so nothing is recorded; `present`: as it was at first use; `verified`: and as published."""
@@ -89,13 +89,13 @@ def check_unchanged(file: Path, weight: Weight) -> None:
 def changed_error(file: Path, weight: Weight, found: str) -> UserError:
     """The error for a file whose digest `found` is not the recorded one."""
     accept = (
-        "To go on with the new one, which computes anew what depends on it: nlf-pipeline weights accept "
-        f"{weight.name}{_folder_option(file)}. Otherwise put"
+        "To go on with the new one, which computes anew what depends on it: "
+        f"{weights_command('accept', file, weight.name)}. Otherwise put"
     )
     return UserError(
         f"{file}: is not the file that was used so far (SHA-256 {_short(recorded_digest(file))} then, {_short(found)} "
         f"now). {'Put' if _is_published(weight) else accept} the old one back, or delete it and get it anew: "
-        f"nlf-pipeline weights fetch {weight.name}{_folder_option(file)}"
+        + weights_command("fetch", file, weight.name)
     )
 
 
@@ -195,11 +195,9 @@ def _write_json(values: Mapping[str, Any], path: Path) -> None:
 
 def _cure(file: Path, weight: Weight) -> str:
     source = f" ({weight.url})" if weight.url else ""
-    return f"Delete it and get it anew: nlf-pipeline weights fetch {weight.name}, or put the right file there{source}"
-
-
-def _folder_option(file: Path) -> str:
-    return "" if file.parent == Path("resources/weights") else f" --folder {file.parent}"
+    return (
+        f"Delete it and get it anew: {weights_command('fetch', file, weight.name)}, or put the right file there{source}"
+    )
 
 
 def _short(digest: str | None) -> str:

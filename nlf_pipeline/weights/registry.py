@@ -1,6 +1,7 @@
 """The weights that this package knows: where each comes from and what is published about it."""
 
 import functools
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -12,6 +13,8 @@ import yaml
 
 from nlf_pipeline.errors import UserError
 
+WEIGHTS_DIR = Path("resources/weights")
+"""Folder of the weights unless another is named."""
 _CONFIG = dacite.Config(cast=[tuple], strict=True)
 
 
@@ -91,6 +94,19 @@ def find_weight(name: str) -> Weight:
     if name not in registry:
         raise UserError(f"{name}: no such weights, expected one of {', '.join(registry)}")
     return registry[name]
+
+
+def weights_command(verb: str, file: Path, name: str | None = None) -> str:
+    """The command line that does something about the file of a weight.
+
+    Args:
+        verb: `fetch`, `verify` or `accept`.
+        file: in the folder of the weights.
+        name: of the weight, where it is known; else the file's name tells it.
+    """
+    names = [name] if name else [weight.name for weight in load_registry().values() if weight.file == file.name]
+    elsewhere = [] if file.parent == WEIGHTS_DIR else ["--folder", str(file.parent)]
+    return shlex.join(["nlf-pipeline", "weights", verb, *names, *elsewhere])
 
 
 def _read(file: str) -> dict[str, Weight]:
