@@ -112,6 +112,7 @@ def test_wrong_value_names_key_value_and_what_is_allowed(setting, shown):
     [
         (("static_camera=true", "camera=droid"), "static_camera: found True with camera=droid"),
         (("camera=droid", "device=cpu"), "camera=klt"),
+        (("droid_fov_min=60", "droid_fov_max=50"), "droid_fov_min: found 60, expected at most droid_fov_max"),
         (("models=reference", "device=cpu", "body_model=open"), "'droid' runs on a GPU only"),
         (("models=reference", "device=cpu", "camera_file=poses.txt"), "body_models_dir"),
     ],

@@ -45,6 +45,8 @@ def _about_the_camera(settings: Mapping[str, Any]) -> Iterable[str]:
         yield f"static_camera: found True with camera={camera}, expected only one of them"
     if camera == "file" and not settings["camera_file"]:
         yield "camera: 'file' needs camera_file, the file or folder that holds the camera"
+    if settings["droid_fov_min"] > settings["droid_fov_max"]:
+        yield f"droid_fov_min: found {settings['droid_fov_min']}, expected at most droid_fov_max"
     if camera == "droid" and settings["device"] == "cpu":
         yield "camera: 'droid' runs on a GPU only; found device=cpu. Choose camera=klt, or device=auto"
 

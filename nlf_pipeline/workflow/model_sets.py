@@ -46,19 +46,27 @@ _NLF = {
     "nlf.internal_batch_size": "internal_batch_size",
     "nlf.antialias_factor": "antialias_factor",
 }
-_OPTIONS: Mapping[tuple[str, str], Mapping[str, str]] = {
+MODEL_OPTIONS: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("segmenter", "stcn"): {
         "stcn.passes": "stcn_passes",
         "stcn.redetect_every": "redetect_every",
         "stcn.detection_threshold": "detection_threshold",
+        "stcn.entry_threshold": "entry_threshold",
         "stcn.resolution": "stcn_resolution",
         "stcn.detector_resolution": "maskrcnn_resolution",
+        "stcn.memory_frames": "stcn_memory_frames",
     },
     ("semantics", "deeplabv3"): {
         "deeplabv3.mask_threshold": "mask_threshold",
         "deeplabv3.input_size": "deeplabv3_resolution",
     },
-    ("camera", "droid"): {"droid.max_keyframes": "droid_max_keyframes"},
+    ("camera", "droid"): {
+        "droid.max_keyframes": "droid_max_keyframes",
+        "droid.fov_min": "droid_fov_min",
+        "droid.fov_max": "droid_fov_max",
+        "droid.smoothing": "droid_smoothing",
+        "droid.channel_order": "droid_channel_order",
+    },
     ("estimator", "nlf"): _NLF,
     ("segmenter", "nlf"): {
         **_NLF,
@@ -97,7 +105,7 @@ def backend_options(settings: Mapping[str, Any], stage: str) -> dict[str, Any]:
         stage: the setting that chooses the backend, such as `segmenter`.
     """
     backend = settings[stage]
-    options = {option: settings[key] for option, key in _OPTIONS.get((stage, backend), {}).items()}
+    options = {option: settings[key] for option, key in MODEL_OPTIONS.get((stage, backend), {}).items()}
     shared = {"weights": WEIGHTS, "device": settings["device"]} if backend in GPU_BACKENDS else {}
     return {stage: backend, **shared, **options}
 
