@@ -2,26 +2,23 @@
 
 import dataclasses
 import itertools
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import cv2
 import numpy as np
-from deltacamera import distortion as lens
 
 from nlf_pipeline.artefacts import Bodies, Cameras, VideoFacts
 from nlf_pipeline.body_kinds import BodyKind
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
 from nlf_pipeline.errors import UserError
-from nlf_pipeline.geometry import invert_rigid, transform_points
 from nlf_pipeline.progress import progress
 from nlf_pipeline.renderers import RealCamera, RendererName, ViewFrame, make_renderer
 from nlf_pipeline.renderers.blendipose_options import BlendiPoseOptions
-from nlf_pipeline.renderers.camera_trail import trails
 from nlf_pipeline.renderers.palette import person_colours
 from nlf_pipeline.renderers.retiming import retime_bodies, retime_cameras, retiming
+from nlf_pipeline.renderers.view_frames import PosedPeople, camera_views, real_camera_frames, side_views
 from nlf_pipeline.video import read_frames, writing_video
 
 FILLED_OPACITY = 0.45
@@ -101,20 +98,6 @@ class _Scene:
     """First frame of every shot but the first."""
 
 
-@dataclass(frozen=True)
-class PosedPeople:
-    """The people visible in one frame."""
-
-    rows: np.ndarray
-    """(bodies,) int: rows of the people in bodies.npz."""
-    vertices: np.ndarray
-    """(bodies, vertices, 3) world."""
-    colours: np.ndarray
-    """(bodies, 3) RGB in [0, 1]."""
-    opacities: np.ndarray
-    """(bodies,) in [0, 1]."""
-
-
 def _load_scene(video_facts: Path, bodies: Path, cameras: Path, world_cameras: Path | None, fps_factor: int) -> _Scene:
     facts, people = VideoFacts.load(video_facts), Bodies.load(bodies)
     people = dataclasses.replace(people, fps=facts.fps)
@@ -178,99 +161,3 @@ def posed_bodies(people: Bodies, meshes: BodyMeshes) -> Iterator[PosedPeople]:
             here = frames == frame
             shown = rows[here]
             yield PosedPeople(shown, vertices[here], colours[shown], opacities[shown, start + frame])
-
-
-def camera_views(
-    images: Iterable[np.ndarray],
-    posed: Iterable[PosedPeople],
-    cameras: Cameras,
-    size_px: tuple[int, int],
-    shot_starts: Collection[int] = (),
-) -> Iterator[ViewFrame]:
-    """What the camera view shows: bodies over each image.
-
-    Where the lens distorts, the bodies are bent to match, so that the image stays as it is.
-    """
-    Ks = scaled_intrinsics(cameras.K, tuple(cameras.size_px), size_px)
-    frames = enumerate(zip(cameras.T_world_cam, Ks, images, posed, strict=True))
-    for frame, (T_world_cam, K, image, people) in frames:
-        fits = image.shape[1::-1] == size_px
-        yield ViewFrame(
-            vertices=bend_like_lens(people.vertices, T_world_cam, cameras.distortion),
-            colours=people.colours,
-            T_world_cam=T_world_cam,
-            K=K,
-            image=image if fits else cv2.resize(image, size_px, interpolation=cv2.INTER_AREA),
-            opacities=people.opacities,
-            person_rows=people.rows,
-            starts_shot=frame in shot_starts,
-        )
-
-
-def side_views(
-    posed: Iterable[PosedPeople],
-    cameras: Cameras,
-    real_cameras: Iterable[RealCamera | None],
-    size_px: tuple[int, int],
-    shot_starts: Collection[int] = (),
-) -> Iterator[ViewFrame]:
-    """What the side view shows: bodies on a floor, and the real camera if there is one."""
-    Ks = scaled_intrinsics(cameras.K, tuple(cameras.size_px), size_px)
-    frames = enumerate(zip(cameras.T_world_cam, Ks, real_cameras, posed, strict=True))
-    for frame, (T_world_cam, K, real_camera, people) in frames:
-        yield ViewFrame(
-            vertices=people.vertices,
-            colours=people.colours,
-            T_world_cam=T_world_cam,
-            K=K,
-            image=None,
-            opacities=people.opacities,
-            real_camera=real_camera,
-            person_rows=people.rows,
-            starts_shot=frame in shot_starts,
-        )
-
-
-def real_camera_frames(
-    images: Iterable[np.ndarray], cameras: Cameras, shot_starts: Collection[int]
-) -> Iterator[RealCamera]:
-    """The real camera with its image and its trail since the last of `shot_starts`, frame by frame."""
-    so_far = trails(cameras.T_world_cam[:, :3, 3], shot_starts)
-    for T_world_cam, K, image, trail in zip(cameras.T_world_cam, cameras.K, images, so_far, strict=True):
-        yield RealCamera(T_world_cam, K, tuple(cameras.size_px), image, trail)
-
-
-def scaled_intrinsics(K: np.ndarray, size_px: tuple[int, int], new_size_px: tuple[int, int]) -> np.ndarray:
-    """(..., 3, 3) intrinsics for pictures resized from `size_px` to `new_size_px`.
-
-    Pixel corners stay corners when a picture is resized, so centres move by fractions of a pixel.
-    """
-    scale = np.array(new_size_px) / np.array(size_px)
-    scaled = K.astype(np.float64)
-    scaled[..., :2, :] *= scale[:, None]
-    scaled[..., :2, 2] += (scale - 1) / 2
-    return scaled
-
-
-def bend_like_lens(points: np.ndarray, T_world_cam: np.ndarray, distortion: np.ndarray) -> np.ndarray:
-    """Move points so that a pinhole sees them where the lens puts them.
-
-    Beyond the angle up to which the lens model is valid, points stay at its limit, because there
-    the polynomial folds back into the picture.
-
-    Args:
-        points: (..., 3) world.
-        T_world_cam: (4, 4).
-        distortion: (coefficients,) of OpenCV; nothing is moved if it is empty or zero.
-
-    Returns:
-        (..., 3) world; depths are unchanged, and so is everything behind the camera.
-    """
-    if not distortion.any() or not points.size:
-        return points
-    points_cam = transform_points(invert_rigid(T_world_cam), points.reshape(-1, 3))
-    ahead = points_cam[:, 2] > 1e-3
-    rays = (points_cam[ahead, :2] / points_cam[ahead, 2:]).astype(np.float32)
-    bent = lens.distort_points(rays, distortion.astype(np.float32), check_validity=False, clip_to_valid=True)
-    points_cam[ahead, :2] = bent * points_cam[ahead, 2:]
-    return transform_points(T_world_cam, points_cam).reshape(points.shape)

@@ -15,8 +15,8 @@ pytest.importorskip("blendipose", reason="needs the extra 'blendipose'", exc_typ
 from test_seam_renderers import FACES, SIZE_PX, T_WORLD_CAM, K, flat, seen_at, view_of
 
 from nlf_pipeline.geometry import look_at, transform_points
-from nlf_pipeline.render import bend_like_lens
 from nlf_pipeline.renderers import BlendiPoseOptions, RealCamera, ViewFrame, make_renderer
+from nlf_pipeline.renderers.view_frames import bend_like_lens
 
 QUICK = BlendiPoseOptions(samples=4, denoise=False, device="cpu")
 BOX = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], float)
