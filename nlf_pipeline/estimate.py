@@ -13,8 +13,7 @@ from nlf_pipeline.person_cache import PersonCache, file_digest
 from nlf_pipeline.predictions import writing_predictions
 from nlf_pipeline.torch_devices import DeviceName
 from nlf_pipeline.video import read_frames
-
-_NLF = NlfOptions()
+from nlf_pipeline.weights.registry import WEIGHTS_DIR
 
 
 def estimate(
@@ -28,9 +27,9 @@ def estimate(
     detected_masks: Path | None = None,
     cache: Path | None = None,
     estimator: EstimatorName = "blazepose",
-    weights: Path = Path("resources/weights"),
+    weights: Path = WEIGHTS_DIR,
     device: DeviceName = "auto",
-    nlf: NlfOptions = _NLF,
+    nlf: NlfOptions = NlfOptions(),  # noqa: B008  (frozen)
 ) -> None:
     """Estimate the body of every person in every frame, in the camera frame.
 

@@ -11,6 +11,7 @@ from nlf_pipeline.interpolators import FrameInterpolator, InterpolatorName, make
 from nlf_pipeline.progress import progress
 from nlf_pipeline.torch_devices import DeviceName
 from nlf_pipeline.video import read_frames, writing_video
+from nlf_pipeline.weights.registry import WEIGHTS_DIR
 
 CRF = 16
 """Nearly lossless, because the result is encoded once more after the bodies are drawn over it."""
@@ -23,7 +24,7 @@ def interpolate(
     out: Path,
     fps_factor: int = 2,
     interpolator: InterpolatorName = "flow",
-    weights: Path = Path("resources/weights"),
+    weights: Path = WEIGHTS_DIR,
     device: DeviceName = "auto",
 ) -> None:
     """Write the clip with `fps_factor` times as many frames per second.

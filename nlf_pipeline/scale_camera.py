@@ -23,7 +23,7 @@ from nlf_pipeline.scaling.segment_scale import SegmentScale, segment_scale
 from nlf_pipeline.scaling.segments import PathSegment, path_segments, scale_segments
 from nlf_pipeline.torch_devices import DeviceName
 from nlf_pipeline.video import read_frames
-from nlf_pipeline.weights.registry import weights_path
+from nlf_pipeline.weights.registry import WEIGHTS_DIR, weights_path
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def scale_camera(
     depth: DepthName | None = None,
     video: Path | None = None,
     people_mask: Path | None = None,
-    weights: Path = Path("resources/weights"),
+    weights: Path = WEIGHTS_DIR,
     device: DeviceName = "auto",
 ) -> None:
     """Bring the camera's path to metres and join it with the intrinsics.

@@ -10,6 +10,7 @@ from nlf_pipeline.segmenters import PeopleChoice, SegmenterName, make_segmenter
 from nlf_pipeline.segmenters.stcn_options import StcnOptions
 from nlf_pipeline.torch_devices import DeviceName
 from nlf_pipeline.video import read_frames
+from nlf_pipeline.weights.registry import WEIGHTS_DIR
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ def segment(
     seg_init_time: float | None = None,
     stcn: StcnOptions = StcnOptions(),  # noqa: B008  (frozen)
     nlf: NlfOptions = NlfOptions(),  # noqa: B008  (frozen)
-    weights: Path = Path("resources/weights"),
+    weights: Path = WEIGHTS_DIR,
     device: DeviceName = "auto",
 ) -> None:
     """Find people, follow them through the clip, and mark their pixels.

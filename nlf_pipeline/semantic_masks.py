@@ -7,6 +7,7 @@ from nlf_pipeline.semantics import SemanticsName, make_people_masker
 from nlf_pipeline.semantics.deeplabv3_options import DeepLabOptions
 from nlf_pipeline.torch_devices import DeviceName
 from nlf_pipeline.video import read_frames
+from nlf_pipeline.weights.registry import WEIGHTS_DIR
 
 
 def semantic_masks(
@@ -18,7 +19,7 @@ def semantic_masks(
     semantics: SemanticsName = "union",
     dilation: float = 0.02,
     deeplabv3: DeepLabOptions = DeepLabOptions(),  # noqa: B008 - frozen
-    weights: Path = Path("resources/weights"),
+    weights: Path = WEIGHTS_DIR,
     device: DeviceName = "auto",
 ) -> None:
     """Mark every pixel that belongs to any person, so that the camera can ignore it.

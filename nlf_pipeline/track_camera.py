@@ -11,6 +11,7 @@ from nlf_pipeline.geometry import focal_from_fov
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.torch_devices import DeviceName
 from nlf_pipeline.video import read_frames
+from nlf_pipeline.weights.registry import WEIGHTS_DIR
 
 ASSUMED_FOCAL_PER_SIDE = 0.87
 """Focal length over the longer image side where nothing is known: 60 degrees, a phone's or camcorder's usual lens."""
@@ -30,7 +31,7 @@ def track_camera(
     camera_file: Path | None = None,
     fov_deg: float | None = None,
     seed: int = 0,
-    weights: Path = Path("resources/weights"),
+    weights: Path = WEIGHTS_DIR,
     device: DeviceName = "auto",
     droid: DroidOptions = DroidOptions(),  # noqa: B008  (frozen)
 ) -> None:

@@ -10,9 +10,9 @@ from nlf_pipeline.body_kinds import KIND_FILE, N_BETAS, body_files, body_name
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.files import check_exists, check_readable
 from nlf_pipeline.weights.records import check_unchanged, record_path
-from nlf_pipeline.weights.registry import find_weight, load_body_models, load_registry
+from nlf_pipeline.weights.registry import WEIGHTS_DIR, find_weight, load_body_models, load_registry
 from nlf_pipeline.workflow.contradictions import is_youtube_id
-from nlf_pipeline.workflow.model_sets import WEIGHTS, backend_options, environment, gpus, weight_files
+from nlf_pipeline.workflow.model_sets import backend_options, environment, gpus, weight_files
 from nlf_pipeline.workflow.run_lock import check_writable, hold_locks
 from nlf_pipeline.workflow.run_summary import failure_summary, run_summary
 from nlf_pipeline.workflow.settings import (

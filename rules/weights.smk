@@ -5,7 +5,7 @@ WEIGHT_NAMES = {weight.file: name for name, weight in load_registry().items()}
 
 rule weights:
     output:
-        f"{WEIGHTS}/{{file}}.sha256.json",
+        f"{WEIGHTS_DIR}/{{file}}.sha256.json",
     log:
         "logs/weights/{file}.log",
     benchmark:
@@ -17,7 +17,7 @@ rule weights:
         "../envs/core.yaml"
     params:
         name=lambda wildcards: WEIGHT_NAMES[wildcards.file],
-        options=flags(folder=WEIGHTS),
+        options=flags(folder=WEIGHTS_DIR),
     message:
         "get the weights {params.name}"
     shell:

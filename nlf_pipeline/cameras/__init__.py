@@ -11,7 +11,7 @@ from nlf_pipeline.cameras.droid_options import DroidOptions
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.torch_devices import DeviceName
-from nlf_pipeline.weights.registry import weights_path
+from nlf_pipeline.weights.registry import WEIGHTS_DIR, weights_path
 
 CameraName = Literal["static", "klt", "file", "droid"]
 
@@ -46,7 +46,7 @@ def make_camera_tracker(
     name: CameraName,
     camera_file: Path | None,
     seed: int,
-    weights: Path = Path("resources/weights"),
+    weights: Path = WEIGHTS_DIR,
     device: DeviceName = "auto",
     droid: DroidOptions = DroidOptions(),  # noqa: B008  (frozen)
 ) -> CameraTracker:

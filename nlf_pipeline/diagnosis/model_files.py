@@ -7,7 +7,7 @@ from nlf_pipeline.checkpoints import check_weights_file
 from nlf_pipeline.diagnosis.findings import Finding, ModelSet, lacking
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.weights.listing import WeightState
-from nlf_pipeline.weights.registry import Weight
+from nlf_pipeline.weights.registry import WEIGHTS_DIR, Weight
 
 _WEIGHTS, _BODIES = "Weights", "Body models"
 _MIB = 1 << 20
@@ -34,7 +34,7 @@ def weight_findings(
         n_there = sum(state.state != "missing" for state in states)
         found = f"{n_there} of {len(states)} files in {folder}; only for the real models"
         return [Finding(_WEIGHTS, "files", "absent", found, _DETAILS_CURE)]
-    option = "" if folder == Path("resources/weights") else f" --folder {folder}"
+    option = "" if folder == WEIGHTS_DIR else f" --folder {folder}"
     fetched = {
         wanted: " ".join(s.weight.name for s in states if s.state == "missing" and (s.weight.name in needed) == wanted)
         for wanted in (True, False)

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from nlf_pipeline.torch_devices import DeviceName, choose_device
-from nlf_pipeline.weights.registry import weights_path
+from nlf_pipeline.weights.registry import WEIGHTS_DIR, weights_path
 
 InterpolatorName = Literal["flow", "rife"]
 
@@ -21,7 +21,7 @@ class FrameInterpolator(Protocol):
 
 
 def make_interpolator(
-    name: InterpolatorName, weights: Path = Path("resources/weights"), device: DeviceName = "auto"
+    name: InterpolatorName, weights: Path = WEIGHTS_DIR, device: DeviceName = "auto"
 ) -> FrameInterpolator:
     """The backend called `name`.
 

@@ -10,7 +10,7 @@ from nlf_pipeline.errors import UserError
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.semantics.deeplabv3_options import DeepLabOptions
 from nlf_pipeline.torch_devices import DeviceName, choose_device
-from nlf_pipeline.weights.registry import weights_path
+from nlf_pipeline.weights.registry import WEIGHTS_DIR, weights_path
 
 SemanticsName = Literal["union", "deeplabv3"]
 
@@ -30,7 +30,7 @@ def make_people_masker(
     name: SemanticsName,
     dilation: float = 0.02,
     deeplabv3: DeepLabOptions = DeepLabOptions(),  # noqa: B008 - frozen
-    weights: Path = Path("resources/weights"),
+    weights: Path = WEIGHTS_DIR,
     device: DeviceName = "auto",
 ) -> PeopleMasker:
     """The backend called `name`.

@@ -7,14 +7,13 @@ from nlf_pipeline.errors import UserError
 from nlf_pipeline.weights.fetching import fetch_weight
 from nlf_pipeline.weights.listing import format_states, weights_state
 from nlf_pipeline.weights.records import accept_content, changed_error, check_content, digest_of, recorded_digest
-from nlf_pipeline.weights.registry import Weight, find_weight, load_registry
+from nlf_pipeline.weights.registry import WEIGHTS_DIR, Weight, find_weight, load_registry
 from nlf_pipeline.workflow.model_sets import MODEL_SETS, needed_weights
 
-WEIGHTS = Path("resources/weights")
 log = logging.getLogger(__name__)
 
 
-def list_weights(*, folder: Path = WEIGHTS, body_models_dir: Path | None = None) -> None:
+def list_weights(*, folder: Path = WEIGHTS_DIR, body_models_dir: Path | None = None) -> None:
     """List every file: what it is for, its licence, whether it is there and as it was.
 
     Args:
@@ -25,7 +24,7 @@ def list_weights(*, folder: Path = WEIGHTS, body_models_dir: Path | None = None)
         print(line)
 
 
-def fetch(names: tuple[str, ...] = (), /, *, folder: Path = WEIGHTS) -> None:
+def fetch(names: tuple[str, ...] = (), /, *, folder: Path = WEIGHTS_DIR) -> None:
     """Download what is missing, going on where an earlier download ended, and record digests.
 
     A file that is there already, or a link to one, is checked and kept.
@@ -44,7 +43,7 @@ def fetch(names: tuple[str, ...] = (), /, *, folder: Path = WEIGHTS) -> None:
         raise UserError("\n".join(failed))
 
 
-def verify(names: tuple[str, ...] = (), /, *, folder: Path = WEIGHTS) -> None:
+def verify(names: tuple[str, ...] = (), /, *, folder: Path = WEIGHTS_DIR) -> None:
     """Read every file that is there and compare it with what is published and recorded; exit status 1 if one differs.
 
     Args:
@@ -67,7 +66,7 @@ def verify(names: tuple[str, ...] = (), /, *, folder: Path = WEIGHTS) -> None:
         raise UserError("\n".join(wrong))
 
 
-def accept(name: str, /, *, folder: Path = WEIGHTS) -> None:
+def accept(name: str, /, *, folder: Path = WEIGHTS_DIR) -> None:
     """Go on with the present content of a file that is not the one of the first use.
 
     What was computed with the old content is computed anew at the next run.

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nlf_pipeline.weights.registry import load_registry, weights_path
+from nlf_pipeline.weights.registry import WEIGHTS_DIR, load_registry, weights_path
 
 MODEL_SETS: Mapping[str, Mapping[str, str]] = {
     "embedded": {
@@ -26,7 +26,6 @@ MODEL_SETS: Mapping[str, Mapping[str, str]] = {
     },
 }
 """Setting -> its value where it is null, by the set that the setting `models` chooses."""
-WEIGHTS = "resources/weights"
 GPU_BACKENDS = frozenset({"stcn", "deeplabv3", "droid", "nlf", "rife", "zoedepth"})
 """Backends that are networks: they take weights and a device."""
 _ENVIRONMENTS = {
@@ -106,7 +105,7 @@ def backend_options(settings: Mapping[str, Any], stage: str) -> dict[str, Any]:
     """
     backend = settings[stage]
     options = {option: settings[key] for option, key in MODEL_OPTIONS.get((stage, backend), {}).items()}
-    shared = {"weights": WEIGHTS, "device": settings["device"]} if backend in GPU_BACKENDS else {}
+    shared = {"weights": str(WEIGHTS_DIR), "device": settings["device"]} if backend in GPU_BACKENDS else {}
     return {stage: backend, **shared, **options}
 
 
@@ -143,4 +142,4 @@ def environment(settings: Mapping[str, Any], stage: str) -> str:
 
 def weight_files(settings: Mapping[str, Any], stage: str | None = None) -> dict[str, Path]:
     """Name -> file of the weights that settings need, or only those of a stage's backend."""
-    return {name: weights_path(Path(WEIGHTS), name) for name in needed_weights(settings, stage)}
+    return {name: weights_path(WEIGHTS_DIR, name) for name in needed_weights(settings, stage)}
