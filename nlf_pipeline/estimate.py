@@ -1,5 +1,6 @@
 """Stage: everybody's body in every frame, in the camera frame."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -53,16 +54,9 @@ def estimate(
     """
     facts, tracks, lens = VideoFacts.load(video_facts), MaskTracks.load(masks), Intrinsics.load(intrinsics)
     detected = tracks if detected_masks is None else MaskTracks.load(detected_masks)
-    sources = ((masks, tracks.size_px), (intrinsics, lens.size_px), (detected_masks or masks, detected.size_px))
-    for path, found in sources:
-        if tuple(found) != facts.size_px:
-            raise UserError(
-                f"{path} is for pictures of {found[0]}x{found[1]} pixels, the clip has "
-                f"{facts.width_px}x{facts.height_px}. Delete it and run again."
-            )
-    for path, n_frames in ((masks, tracks.n_frames), (detected_masks or masks, detected.n_frames)):
-        if n_frames != facts.n_frames:
-            raise UserError(f"{path} has {n_frames} frames, the clip has {facts.n_frames}. Delete it and run again.")
+    all_tracks = {masks: tracks, detected_masks or masks: detected}
+    _check_sizes({intrinsics: lens.size_px, **{path: t.size_px for path, t in all_tracks.items()}}, facts)
+    _check_lengths({path: t.n_frames for path, t in all_tracks.items()}, facts)
     if ((tracks.rows_in(detected) < 0) & tracks.visible).any():
         raise ArtefactError(f"{masks} has masks that {detected_masks} does not have. Delete it and run again.")
     people = PersonCache(cache, None if cache is None else file_digest(video))
@@ -72,3 +66,18 @@ def estimate(
         for frame in method.estimate(read_frames(video), facts, tracks, detected, lens):
             sink.append(frame)
     people.prune()
+
+
+def _check_sizes(sizes_px: Mapping[Path, tuple[int, int]], facts: VideoFacts) -> None:
+    for path, found in sizes_px.items():
+        if tuple(found) != facts.size_px:
+            raise UserError(
+                f"{path} is for pictures of {found[0]}x{found[1]} pixels, the clip has "
+                f"{facts.width_px}x{facts.height_px}. Delete it and run again."
+            )
+
+
+def _check_lengths(lengths: Mapping[Path, int], facts: VideoFacts) -> None:
+    for path, n_frames in lengths.items():
+        if n_frames != facts.n_frames:
+            raise UserError(f"{path} has {n_frames} frames, the clip has {facts.n_frames}. Delete it and run again.")

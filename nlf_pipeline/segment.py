@@ -56,9 +56,7 @@ def segment(
             are missing or wrong.
     """
     facts = VideoFacts.load(video_facts)
-    if max_persons < 1:
-        raise UserError(f"max_persons is {max_persons}; it must be 1 or more.")
-    choice = PeopleChoice(max_persons, select_points, _select_frame(facts, seg_init_time))
+    choice = _people_choice(facts, max_persons, select_points, seg_init_time)
     people = make_segmenter(segmenter, stcn, nlf, weights, device).segment(read_frames(video), facts, choice)
     if not people.followed.person_ids:
         log.warning("%s: no person was found; all later results will be empty.", facts.video_id)
@@ -67,6 +65,14 @@ def segment(
     people.followed.save(out)
     people.bystanders.save(bystanders_out)
     people.doubts.save(doubts_out)
+
+
+def _people_choice(
+    facts: VideoFacts, max_persons: int, select_points: tuple[tuple[float, float], ...], seg_init_time: float | None
+) -> PeopleChoice:
+    if max_persons < 1:
+        raise UserError(f"max_persons is {max_persons}; it must be 1 or more.")
+    return PeopleChoice(max_persons, select_points, _select_frame(facts, seg_init_time))
 
 
 def _select_frame(facts: VideoFacts, seconds: float | None) -> int:

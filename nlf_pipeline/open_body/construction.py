@@ -21,7 +21,7 @@ from nlf_pipeline.open_body.phenotypes import (
 from nlf_pipeline.open_body.regressors import joint_regressor
 from nlf_pipeline.open_body.shape_space import ShapeSpace, fit_shape_space
 from nlf_pipeline.open_body.smpl_rig import SmplRig, merge_rig, mirrored_joints
-from nlf_pipeline.open_body.tpose import pose_people
+from nlf_pipeline.open_body.tpose import TPosedPeople, pose_people
 
 N_VERTICES = 6000
 """About the size of SMPL's mesh; twice as many look the same."""
@@ -110,30 +110,40 @@ def make_open_body(
     mean = mean - [0, *mean[kept, 1:].mean(axis=0)]
     shapedirs = np.stack([_symmetric(direction, base.mirror) for direction in space.shapedirs])
     weights = rig.weights.astype(np.float64)
-    regressor = joint_regressor(
-        people.vertices[:_N_REGRESSED, kept].astype(np.float64), people.joints[:_N_REGRESSED], weights[kept]
-    )
-    image = np.searchsorted(kept, base.mirror[kept])
-    regressor = (regressor + regressor[mirrored_joints()][:, image]) / 2
-    eyes = [np.unique(base.quads[base.quad_groups == group]) for group in EYEBALL_GROUPS]
     return OpenBody(
         v_template=mean[kept],
         shapedirs=np.moveaxis(shapedirs[:, kept], 0, -1),
         weights=weights[kept],
         faces=faces,
-        J_regressor=regressor,
+        J_regressor=_symmetric_regressor(people, weights, kept, base.mirror),
         kid_template=_pose_one(folder, base, infant(), rig)[kept],
         reference=reference[kept],
-        base=PosableBaseMesh(
-            mean=mean,
-            shapedirs=shapedirs,
-            weights=weights,
-            body_faces=triangles(base.quads[base.quad_groups == "body"]),
-            eye_faces=triangles(base.quads[np.isin(base.quad_groups, EYEBALL_GROUPS)]),
-            eye_vertices_left=eyes[0],
-            eye_vertices_right=eyes[1],
-            kept_vertices=kept,
-        ),
+        base=_posable(base, mean, shapedirs, weights, kept),
+    )
+
+
+def _symmetric_regressor(people: TPosedPeople, weights: np.ndarray, kept: np.ndarray, mirror: np.ndarray) -> np.ndarray:
+    """(24, vertices kept) mirror symmetric."""
+    regressor = joint_regressor(
+        people.vertices[:_N_REGRESSED, kept].astype(np.float64), people.joints[:_N_REGRESSED], weights[kept]
+    )
+    image = np.searchsorted(kept, mirror[kept])
+    return (regressor + regressor[mirrored_joints()][:, image]) / 2
+
+
+def _posable(
+    base: BaseMesh, mean: np.ndarray, shapedirs: np.ndarray, weights: np.ndarray, kept: np.ndarray
+) -> PosableBaseMesh:
+    eyes = [np.unique(base.quads[base.quad_groups == group]) for group in EYEBALL_GROUPS]
+    return PosableBaseMesh(
+        mean=mean,
+        shapedirs=shapedirs,
+        weights=weights,
+        body_faces=triangles(base.quads[base.quad_groups == "body"]),
+        eye_faces=triangles(base.quads[np.isin(base.quad_groups, EYEBALL_GROUPS)]),
+        eye_vertices_left=eyes[0],
+        eye_vertices_right=eyes[1],
+        kept_vertices=kept,
     )
 
 
