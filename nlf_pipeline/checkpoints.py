@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.files import check_readable
+from nlf_pipeline.gpu_limits import lacks_memory
 from nlf_pipeline.weights.registry import weights_command
 
 _SHOWN_KEYS = 3
@@ -84,6 +85,7 @@ def load_torchscript(
 
     Raises:
         UserError: if the file is missing, cut off, a web page, or no TorchScript.
+        RuntimeError: if the GPU's memory does not suffice.
     """
     import torch
 
@@ -94,6 +96,8 @@ def load_torchscript(
             source = str(path) if edit_code is None else _with_code_edited(path, edit_code)
             return torch.jit.load(source, map_location=device).eval()
     except (RuntimeError, ValueError, OSError, zipfile.BadZipFile) as error:
+        if lacks_memory(error):
+            raise
         raise _damaged(path, model, error, scripted=True) from error
 
 

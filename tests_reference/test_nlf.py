@@ -190,6 +190,31 @@ def test_on_a_cpu_the_release_computes_in_single_precision(scene):
         assert reported(frame, 0)["bits"] == pytest.approx(32, rel=0.04)
 
 
+@pytest.mark.parametrize(("works", "dtype"), [(False, torch.float32), (True, torch.float16)])
+def test_half_precision_is_left_where_it_works(works, dtype, weights, monkeypatch):
+    monkeypatch.setattr("nlf_pipeline.estimators.nlf_model.half_works", lambda device: works)
+    model = NlfModel.load(weights_path(weights, "nlf_l"), CPU, NlfOptions())
+    assert model._module.colours.dtype == dtype
+
+
+def test_who_gets_no_numbers_counts_as_not_seen(scene, monkeypatch, caplog):
+    ask = NlfModel.estimate
+
+    def fail(self, pictures, boxes, K, distortion):
+        found = ask(self, pictures, boxes, K, distortion)
+        found[1].points[0, 5] = np.nan
+        found[2].uncertainties[1, 7] = np.inf
+        return found
+
+    whole = scene.run()
+    monkeypatch.setattr(NlfModel, "estimate", fail)
+    frames = scene.run(nlf=NlfOptions(batch_size=100))
+    assert [frame.valid.tolist() for frame in frames[:4]] == [[True, True], [False, True], [True, False], [True, True]]
+    assert same([*whole[:1], *whole[3:]], [*frames[:1], *frames[3:]])
+    np.testing.assert_array_equal(frames[1].vertices[1], whole[1].vertices[1])
+    assert [record.args for record in caplog.records if "no numbers" in record.message] == [(2,)]
+
+
 def test_crops_at_once_are_at_least_the_views_of_one_person(scene):
     # Fewer make the release run everybody at once.
     for frame in scene.run(nlf=NlfOptions(num_aug=5, internal_batch_size=2)):

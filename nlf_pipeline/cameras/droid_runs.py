@@ -20,6 +20,7 @@ from nlf_pipeline.cameras.droid_options import DroidOptions
 from nlf_pipeline.cameras.droid_pictures import CELL_PX, DroidPicture, DroidPictures
 from nlf_pipeline.checkpoints import read_state_dict
 from nlf_pipeline.errors import UserError
+from nlf_pipeline.gpu_limits import lacks_memory
 from nlf_pipeline.progress import progress
 from nlf_pipeline.torch_devices import DeviceName, choose_device
 from nlf_pipeline.weights.registry import weights_command
@@ -152,7 +153,9 @@ class DroidSetup:
         buffer = min(n_frames, self.options.max_keyframes) + _SPARE_SLOTS
         try:
             return use(self._start(_settings(self.options, self._weights, size_px, buffer, window, threshold)))
-        except torch.cuda.OutOfMemoryError as error:
+        except RuntimeError as error:
+            if not lacks_memory(error):
+                raise
             raise UserError(
                 f"camera=droid: the GPU's memory is too small for {buffer} pictures of {size_px[0]} x {size_px[1]}. "
                 f"Lower droid's max_keyframes, which is {self.options.max_keyframes}, or free the GPU."
@@ -166,7 +169,7 @@ class DroidSetup:
         try:
             return self._make_droid(settings)
         except (RuntimeError, AssertionError) as error:  # torch raises either where there is no GPU
-            if isinstance(error, torch.cuda.OutOfMemoryError) or torch.cuda.is_available():
+            if lacks_memory(error) or torch.cuda.is_available():
                 raise
             raise UserError(
                 f"camera=droid: {_MODEL} runs on an NVIDIA GPU only, and torch {torch.__version__} finds none here. "

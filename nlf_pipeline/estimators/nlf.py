@@ -5,6 +5,7 @@ What was found of a person in a block of frames is kept, so an edit of who is wh
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ from nlf_pipeline.workflow.versions import code_version
 
 _BLOCK_FRAMES = 64
 """Frames of a person that are kept together."""
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ class NlfEstimator:
         check_weights_file(weights_file, NAME)
         self._device = choose_device(device)
         self._model: NlfModel | None = None
+        self._n_lost = 0
 
     def estimate(
         self,
@@ -109,6 +112,8 @@ class NlfEstimator:
         yield from progress(
             self._predict(prefetched(self._read(deep_frames, blocks, clip)), clip, rows), facts.n_frames, "estimate"
         )
+        if self._n_lost:
+            log.warning("NLF gave no numbers %d times: whom it was asked about counts as not seen there", self._n_lost)
 
     def _blocks(self, clip: _Clip, rows: np.ndarray, n_frames: int) -> Iterator[Block]:
         """Every block of the clip, with what is kept of it."""
@@ -187,6 +192,9 @@ class NlfEstimator:
         bodies = self._loaded().estimate(pictures, boxes, clip.K[batch.frames], clip.distortion)
         for t, who, body in zip(batch.frames - block.frames.start, asked, bodies, strict=True):
             for row, points, uncertainties in zip(who, body.points, body.uncertainties, strict=True):
+                if not (np.isfinite(points).all() and np.isfinite(uncertainties).all()):
+                    self._n_lost += 1
+                    continue
                 person = block.people[int(row)]
                 person.points[t], person.uncertainties[t], person.found[t] = points, uncertainties, True
 

@@ -29,6 +29,7 @@ from nlf_pipeline.estimators.nlf_release import (
     estimate_flags,
     in_single_precision,
 )
+from nlf_pipeline.gpu_limits import enough_memory, half_works, lacks_memory
 
 _M_PER_MM = 1e-3
 log = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ class NlfModel:
             options: how to call it.
         """
         self._module, self._path, self._device, self._options = module, path, device, options
+        self._is_half = half_works(device)
         self._estimate_flags = estimate_flags(module, path)
         # Fewer crops than views of one person would make the release run all people at once.
         self._sizes = _BatchSizes(options.batch_size, max(options.internal_batch_size, options.num_aug))
@@ -74,15 +76,16 @@ class NlfModel:
 
     @classmethod
     def load(cls, path: Path, device: torch.device, options: NlfOptions) -> Self:
-        """Read the release at `path`; raises UserError if it is missing, damaged, or something else."""
+        """Read the release at `path`; raises UserError if it is missing, damaged, something else, or too large."""
         has_torchvision = importlib.util.find_spec("torchvision") is not None
         if has_torchvision:
             importlib.import_module("torchvision")  # registers operators that the release's detector is made of
         try:
-            if device.type == "cpu":
-                module = load_torchscript(path, device, NAME, in_single_precision).float()
-            else:
-                module = load_torchscript(path, device, NAME)
+            with enough_memory(NAME, "set nlf.model to nlf_s, or device to cpu."):
+                if half_works(device):
+                    module = load_torchscript(path, device, NAME)
+                else:
+                    module = load_torchscript(path, device, NAME, in_single_precision).float()
         except UserError as error:
             if not has_torchvision and "torchvision" in str(error):
                 raise UserError(
@@ -178,7 +181,7 @@ class NlfModel:
         try:
             with torch.inference_mode(), self._device:
                 result = getattr(self._module, method)(
-                    images=as_images(pictures, self._device),
+                    images=as_images(pictures, self._device, self._is_half),
                     weights=self._weights,
                     intrinsic_matrix=self._tensor(K),
                     distortion_coeffs=self._tensor(distortion).expand(n, -1),
@@ -195,7 +198,7 @@ class NlfModel:
                 values = zip([p * _M_PER_MM for p in points], uncertainties, boxes, strict=True)
                 return [FoundBodies(*(v.float().cpu().numpy() for v in found)) for found in values]
         except (RuntimeError, torch.jit.Error) as error:
-            if "out of memory" not in str(error):
+            if not lacks_memory(error):
                 raise
             self._sizes = self._smaller(error)
             return []

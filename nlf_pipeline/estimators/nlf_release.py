@@ -6,8 +6,8 @@ localizer's weights of the wanted points; (n, 3, 3) intrinsic matrices; (n, 5 to
 which exactly four would mean a fisheye lens; and (n, 4, 4) transforms from world to camera. It gives for each picture
 `poses3d` (boxes, points, 3) in millimetres of that world and `uncertainties` (boxes, points) in metres, in the order of
 the boxes, and empty tensors where there are none. The network itself runs in half precision: no autocast is needed.
-On a CPU torch's grid_sample in half precision gives NaN or crashes (seen with torch 2.12 and 2.13), so there the
-release is changed to single precision before it is loaded.
+On a CPU torch's grid_sample in half precision gives NaN or crashes (seen with torch 2.12 and 2.13), and on some GPUs
+the network gives NaN, so there the release is changed to single precision before it is loaded.
 
 `detect_poses_batched` finds the boxes itself and gives them too, as `boxes` (boxes, 5): left, top, width, height and
 score. It makes pictures linear twice, so that the network sees them darker than in `estimate_poses_batched`; who was
@@ -91,12 +91,18 @@ def _arguments(code: str, start: int) -> list[tuple[int, int]]:
     return found
 
 
-def as_images(pictures: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """(n, 3, height, width) from 0 to 1: half on CUDA; float32 on the CPU, where half is slow to compute with."""
+def as_images(pictures: torch.Tensor, device: torch.device, is_half: bool) -> torch.Tensor:
+    """(n, 3, height, width) from 0 to 1, in half or single precision.
+
+    Args:
+        pictures: (n, height, width, 3) uint16.
+        device: where to compute them.
+        is_half: as the release does, which is slow on a CPU.
+    """
     import torch
 
     images = pictures.to(device, non_blocking=True).permute(0, 3, 1, 2)
-    if device.type == "cpu":
+    if not is_half:
         return images.float().div_(np.iinfo(np.uint16).max)
     # The largest numbers overflow to infinity in half precision.
     return images.to(torch.float16).mul_(1 / np.iinfo(np.uint16).max).nan_to_num_(posinf=1.0)

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from nlf_pipeline.checkpoints import load_weights, read_state_dict
 from nlf_pipeline.errors import UserError
+from nlf_pipeline.gpu_limits import enough_memory, half_works, lacks_memory
 from nlf_pipeline.interpolators.ifnet import IFNet, IFNetLayout
 from nlf_pipeline.weights.registry import weights_command
 
@@ -39,10 +40,11 @@ class RifeInterpolator:
             device: where it runs; in half precision on a GPU.
 
         Raises:
-            UserError: if the file is missing, damaged, or of another version.
+            UserError: if the file is missing, damaged, or of another version, or the GPU's memory does not suffice.
         """
         self._device = device
-        self._network = load_ifnet(weights).to(device, torch.half if device.type == "cuda" else torch.float32)
+        with enough_memory("RIFE", "run with: --config interpolator=flow"):
+            self._network = load_ifnet(weights).to(device, torch.half if half_works(device) else torch.float32)
 
     def between(self, first: np.ndarray, second: np.ndarray, count: int) -> Iterator[np.ndarray]:
         """`count` evenly spaced frames strictly between two (height, width, 3) uint8 RGB frames.
@@ -58,7 +60,9 @@ class RifeInterpolator:
             sources = self._encoded(first, scale), self._encoded(second, scale)
             for i in range(1, count + 1):
                 yield self._picture(*sources, i / (count + 1), scale)[:height_px, :width_px]
-        except torch.OutOfMemoryError as error:
+        except RuntimeError as error:
+            if not lacks_memory(error):
+                raise
             raise UserError(
                 f"interpolator: rife needs more GPU memory than is free for pictures of {width_px} x {height_px}. "
                 "Free some, or run with: --config interpolator=flow"

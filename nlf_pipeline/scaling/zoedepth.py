@@ -7,11 +7,13 @@ import torch
 
 from nlf_pipeline.checkpoints import check_weights_file
 from nlf_pipeline.errors import UserError
+from nlf_pipeline.gpu_limits import enough_memory
 from nlf_pipeline.torch_devices import DeviceName, choose_device
 from nlf_pipeline.weights.registry import weights_command
 
 _MODEL = "ZoeDepth"
 _SIDE_MULTIPLE_PX = 32
+_OTHERWISE = "run without: --config depth=null"
 
 
 class ZoeDepthEstimator:
@@ -50,7 +52,8 @@ class ZoeDepthEstimator:
         if report["missing_keys"]:
             missing = sorted(report["missing_keys"])
             raise _wrong(weights, f"{len(missing)} tensors missing, {missing[0]} among them")
-        self._network = network.to(self._device).eval()
+        with enough_memory(_MODEL, _OTHERWISE):
+            self._network = network.to(self._device).eval()
         self._processor = ZoeDepthImageProcessor(ensure_multiple_of=_SIDE_MULTIPLE_PX)
 
     @torch.inference_mode()

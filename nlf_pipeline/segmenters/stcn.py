@@ -12,6 +12,7 @@ import torch
 
 from nlf_pipeline.artefacts import IdentityDoubt, VideoFacts
 from nlf_pipeline.errors import UserError
+from nlf_pipeline.gpu_limits import lacks_memory
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.progress import progress
 from nlf_pipeline.segmenters import PeopleChoice, SegmentedPeople
@@ -95,7 +96,9 @@ class StcnSegmenter:
             try:
                 for _ in progress(done, facts.n_frames, "segment"):
                     pass
-            except torch.OutOfMemoryError as error:
+            except RuntimeError as error:
+                if not lacks_memory(error):
+                    raise
                 raise UserError(
                     f"segmenter stcn: the GPU's memory is not enough for {self._options.memory_frames} remembered "
                     f"frames of {clip.small_px[0]} x {clip.small_px[1]} pixels. Lower stcn's memory_frames (it needs "

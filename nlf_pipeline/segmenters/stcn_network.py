@@ -16,6 +16,7 @@ from stcnbuf.inference_memory_bank import MemoryBank  # pyright: ignore[reportMi
 from stcnbuf.model import eval_network, mod_resnet, modules  # pyright: ignore[reportMissingImports]
 
 from nlf_pipeline.checkpoints import load_weights, read_state_dict
+from nlf_pipeline.gpu_limits import half_works
 from nlf_pipeline.segmenters.stcn_options import StcnOptions
 
 _STRIDE = 16  # of the coarsest features, pixels
@@ -73,6 +74,7 @@ class StcnPropagator:
         self.banks: list[MemoryBank] = []
         """One of each group of people who were found together."""
         self._is_burnt_in: list[bool] = []
+        self._is_half = half_works(device)
         self._mean = torch.tensor(_MEAN, device=device).view(3, 1, 1)
         self._std = torch.tensor(_STD, device=device).view(3, 1, 1)
 
@@ -163,7 +165,7 @@ class StcnPropagator:
     @contextlib.contextmanager
     def _inference(self) -> Iterator[None]:
         """No gradients; half precision on a GPU, as published."""
-        with torch.inference_mode(), torch.autocast("cuda", enabled=self._device.type == "cuda"):
+        with torch.inference_mode(), torch.autocast("cuda", enabled=self._is_half):
             yield
 
 

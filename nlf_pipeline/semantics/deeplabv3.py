@@ -13,6 +13,7 @@ from torchvision.models import segmentation  # pyright: ignore[reportMissingImpo
 
 from nlf_pipeline.checkpoints import load_weights, read_state_dict
 from nlf_pipeline.errors import ArtefactError, UserError
+from nlf_pipeline.gpu_limits import enough_memory, half_works, lacks_memory
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.prefetching import prefetched, stacked
 from nlf_pipeline.progress import progress
@@ -38,10 +39,11 @@ class DeepLabPeopleMasker:
             options: how it looks.
 
         Raises:
-            UserError: if the weights are missing, damaged or of another model.
+            UserError: if the weights are missing, damaged or of another model, or the GPU's memory does not suffice.
         """
-        self._dtype = torch.half if device.type == "cuda" else torch.float32
-        self._network = load_deeplab(weights).to(device, self._dtype)
+        self._dtype = torch.half if half_works(device) else torch.float32
+        with enough_memory("DeepLabV3", "run with: --config semantics=union"):
+            self._network = load_deeplab(weights).to(device, self._dtype)
         self._device = device
         self._prepare = _PUBLISHED.transforms(resize_size=options.input_size)
         self._threshold = options.mask_threshold
@@ -72,13 +74,15 @@ class DeepLabPeopleMasker:
             while start < len(pictures):
                 try:
                     masks = self._masks(pictures[start : start + self._batch_size], size_px)
-                except torch.OutOfMemoryError as error:
+                except RuntimeError as error:
+                    if not lacks_memory(error):
+                        raise
                     self._halve_batch(error)
                     continue
                 yield from map(RLEMask.from_array, masks)
                 start += len(masks)
 
-    def _halve_batch(self, error: torch.OutOfMemoryError) -> None:
+    def _halve_batch(self, error: RuntimeError) -> None:
         if self._batch_size == 1:
             raise UserError(
                 "The GPU's memory does not suffice for DeepLabV3 even with one frame at a time. Free some, or run "
