@@ -8,6 +8,7 @@ import framepump
 import numpy as np
 from rlemasklib import RLEMask
 
+from nlf_pipeline.prefetching import prefetched
 from nlf_pipeline.segmenters.stcn_frames import chunks, read_in_order, read_sample, take
 from nlf_pipeline.segmenters.stcn_masks import Track, clean_masks, is_among, masks_of_labels, resized, union
 from nlf_pipeline.segmenters.stcn_options import StcnOptions
@@ -102,7 +103,7 @@ class ShotTracker:
         looks = self._looks(order)
         pictures = self._clip.frames.frames_at(looks)
         ends = frozenset(looks)
-        images = read_in_order(self._clip.frames, order, self._clip.small_px)
+        images = prefetched(read_in_order(self._clip.frames, order, self._clip.small_px))
         for frames in chunks(order, self._options.memory_every, ends):
             batch = take(images, len(frames))
             if self._people.followed:
