@@ -13,6 +13,8 @@ from smplfitter.common import ModelData, initialize
 
 from nlf_pipeline.body_kinds import KIND_FILE, N_BETAS, BodyGender, BodyKind, Layout, skeleton
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
+from nlf_pipeline.body_pickles import check_only_arrays
+from nlf_pipeline.checkpoints import is_web_page
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.open_body.model_files import (
     KID_TEMPLATE_FILE,
@@ -82,7 +84,7 @@ def import_body(
 ) -> None:
     """Prepare SMPL or SMPL-X, which everybody has to download personally, for this pipeline.
 
-    SMPL's file is a pickle, which can run code when it is read: import only what you downloaded from SMPL's own site.
+    SMPL's file is a pickle, which can run code when it is read: one that holds more than arrays is refused.
 
     Args:
         source: folder of body models; the file is source/smpl/basicmodel_*_lbs_10_207_0_v1.1.0.pkl or
@@ -140,10 +142,13 @@ def _read(path: Path, layout: Layout, gender: BodyGender, release: _Release) -> 
         try:
             if path.suffix == ".npz":
                 zipfile.ZipFile(path).close()  # numpy leaves a damaged file open
+            else:
+                check_only_arrays(path)
             data = initialize(layout, gender, model_root=folder)
         except _UNREADABLE as error:
             raise UserError(
-                f"{path} could not be read as {release.title} ({error!r}). Download it anew from {release.site}"
+                f"{path} could not be read as {release.title} ({_reason(error, path)}). Download it anew from "
+                f"{release.site}"
             ) from error
     expected = (release.n_vertices, list(skeleton(release.n_joints)[1]), (release.n_joints - 1) * 9)
     found = (data.num_vertices, list(data.kintree_parents), data.posedirs.shape[-1])
@@ -154,3 +159,13 @@ def _read(path: Path, layout: Layout, gender: BodyGender, release: _Release) -> 
             f"Download it anew from {release.site}"
         )
     return data
+
+
+def _reason(error: Exception, path: Path) -> str:
+    with path.open("rb") as file:
+        if is_web_page(file.read(512)):
+            return "it is a web page, such as a login"
+    text = str(error).partition("\n")[0]
+    if isinstance(error, (pickle.UnpicklingError, EOFError)) and "could run code" not in text:
+        return "it is cut off, or something else"
+    return f"it lacks {text}" if isinstance(error, KeyError) else text
