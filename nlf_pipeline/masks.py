@@ -43,6 +43,11 @@ class MaskTracks:
             len(self.person_ids), self.n_frames
         )
 
+    def union_at(self, frame: int) -> RLEMask:
+        """Everybody's pixels in a frame."""
+        masks = [mask for track in self.masks if (mask := track[frame]) is not None]
+        return RLEMask.union(masks) if masks else RLEMask.zeros(self.size_px[::-1])
+
     def rows_in(self, detected: "MaskTracks") -> np.ndarray:
         """(people, frames) int: the row of `detected` whose mask a person has in a frame; -1 where there is none.
 

@@ -9,7 +9,7 @@ from synthetic_videos import write_video
 
 from nlf_pipeline.artefacts import Intrinsics
 from nlf_pipeline.cameras.droid_options import DroidOptions
-from nlf_pipeline.cameras.droid_pictures import DroidPictures, people_at, shown_lens, shown_size
+from nlf_pipeline.cameras.droid_pictures import DroidPictures, shown_lens, shown_size
 from nlf_pipeline.cameras.droid_shots import search_samples
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.video import read_frames
@@ -56,9 +56,9 @@ def test_everybodys_pixels_are_joined(tmp_path):
     left, right = np.zeros((48, 64), np.uint8), np.zeros((48, 64), np.uint8)
     left[:, :16], right[:, 56:] = 1, 1
     tracks = people((RLEMask.from_array(left), None), (RLEMask.from_array(right), None))
-    union = people_at(tracks, 0)
-    np.testing.assert_array_equal(np.asarray(union.to_array()) > 0, (left + right) > 0)
-    assert people_at(tracks, 1) is None and people_at(people(), 0) is None
+    np.testing.assert_array_equal(np.asarray(tracks.union_at(0).to_array()) > 0, (left + right) > 0)
+    for nobody in (tracks.union_at(1), people().union_at(0)):
+        assert nobody.shape == (48, 64) and not nobody.any()
     clip = write_video(tmp_path / "clip.mp4", [0, 1 / 30], [np.full((48, 64, 3), 90, np.uint8)] * 2)
     pictures = DroidPictures(read_frames(clip), tracks, shown_size((64, 48)))
     assert pictures.background_share(0) == pytest.approx(1 - 24 / 64) and pictures.background_share(1) == 1

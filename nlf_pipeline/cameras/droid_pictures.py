@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import framepump
 import numpy as np
-from rlemasklib import RLEMask
 
 from nlf_pipeline.artefacts import Intrinsics
 from nlf_pipeline.masks import MaskTracks
@@ -51,25 +50,18 @@ class DroidPictures:
 
     def background_share(self, index: int) -> float:
         """Share of the picture where nobody is, 0-1."""
-        union = people_at(self.people, index)
-        return 1.0 if union is None else 1.0 - union.area() / (union.shape[0] * union.shape[1])
+        union = self.people.union_at(index)
+        return 1.0 - union.area() / (union.shape[0] * union.shape[1])
 
     def _occupied(self, index: int) -> np.ndarray:
         """(height, width) bool: people in the picture shown."""
-        union, imshape = people_at(self.people, index), (self.size_px[1], self.size_px[0])
-        return np.zeros(imshape, dtype=bool) if union is None else np.asarray(union.resize(imshape).to_array()) > 0
+        return np.asarray(self.people.union_at(index).resize(self.size_px[::-1]).to_array()) > 0
 
 
 def _touched_cells(occupied: np.ndarray) -> np.ndarray:
     height_px, width_px = occupied.shape
     cells = occupied.reshape(height_px // CELL_PX, CELL_PX, width_px // CELL_PX, CELL_PX)
     return cells.any(axis=(1, 3)).astype(np.uint8) * 255
-
-
-def people_at(people: MaskTracks, index: int) -> RLEMask | None:
-    """The union of everybody's masks in a frame; None if there are none."""
-    masks = [mask for track in people.masks if (mask := track[index]) is not None]
-    return RLEMask.union(masks) if masks else None
 
 
 def shown_size(size_px: tuple[int, int]) -> tuple[int, int]:

@@ -172,8 +172,5 @@ def _seen(
     rounded = np.round(projected[:, 0])
     inside = np.all((rounded >= 0) & (rounded < np.array(intrinsics.size_px)), axis=1)
     pixels, depths = rounded[inside].astype(int), points_cam[inside, 2]
-    free = np.ones(len(pixels), dtype=bool)
-    for track in people.masks:
-        if (mask := track[index]) is not None:
-            free &= np.asarray(mask.to_array())[pixels[:, 1], pixels[:, 0]] == 0
+    free = np.asarray(people.union_at(index).to_array())[pixels[:, 1], pixels[:, 0]] == 0
     return pixels[free], depths[free]
