@@ -55,7 +55,7 @@ def test_settings_of_models_are_the_options_defaults(setting, stage, model, fiel
 def test_schema_allows_what_the_options_allow(setting, stage, model, field):
     options, allowed = options_of(stage, model), SCHEMA[setting]
     for bound, beyond in (("minimum", -1), ("maximum", 1)):
-        if bound not in allowed or setting.startswith(("droid_fov", "blendipose")):  # each depends on the other; no end
+        if bound not in allowed or setting.startswith("droid_fov"):  # of which one bounds the other
             continue
         dataclasses.replace(options, **{field: allowed[bound]})
         with pytest.raises(UserError, match=field):

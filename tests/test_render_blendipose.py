@@ -59,8 +59,8 @@ def test_what_cannot_be_loaded_is_cured_in_one_line(monkeypatch, reason, python,
 
 
 def test_samples_below_one_are_refused():
-    with pytest.raises(UserError, match="blendipose_samples is 0"):
-        make_renderer("blendipose", BlendiPoseOptions(samples=0))
+    with pytest.raises(UserError, match=r"blendipose\.samples is 0; expected 1 to 4096"):
+        BlendiPoseOptions(samples=0)
 
 
 def test_an_edit_of_what_drives_blender_reruns_the_stage():

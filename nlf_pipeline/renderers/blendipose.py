@@ -29,10 +29,8 @@ class BlendiPoseRenderer:
         """Load Blender.
 
         Raises:
-            UserError: if it cannot be loaded, has no GPU where one is asked for, or `samples` is below 1.
+            UserError: if it cannot be loaded or has no GPU where one is asked for.
         """
-        if options.samples < 1:
-            raise UserError(f"blendipose_samples is {options.samples}, expected at least 1.")
         self._options = options
         self._blender = _blender()
         if options.device == "cuda" and not self._blender.gpu_types():
