@@ -123,11 +123,6 @@ class BodyKind(JsonArtefact):
         return body_name(self.family, self.gender, self.n_betas)
 
     @property
-    def joint_names(self) -> tuple[str, ...]:
-        """(joints,) names in order, as smplfitter calls them."""
-        return skeleton(self.n_joints)[0]
-
-    @property
     def parents(self) -> tuple[int, ...]:
         """(joints,) index of each joint's parent, -1 for the root."""
         return skeleton(self.n_joints)[1]
