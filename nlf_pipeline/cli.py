@@ -4,6 +4,7 @@ import contextlib
 import errno
 import importlib
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -61,6 +62,8 @@ _CURES = {
     errno.EACCES: "Change its permissions",
     errno.EPERM: "Change its permissions",
     errno.EROFS: "Choose a working directory that can be written",
+    errno.ENOTDIR: "Put no file where a folder is expected",
+    errno.EEXIST: "Put no file where a folder is expected",
     errno.ENOSPC: "Free some space",
     errno.EDQUOT: "Free some space",
 }
@@ -82,6 +85,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _run(rest)
         except KeyboardInterrupt:
             sys.exit(_INTERRUPTED)
+        except BrokenPipeError:  # who reads what is printed has seen enough, as in: weights list | head -3
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
         except Exception as error:
             _report(error, log_path)
             sys.exit(1)

@@ -40,6 +40,18 @@ def test_unknown_stage_lists_the_stages(tmp_path):
     assert result.returncode == 2 and "fetch" in result.stderr + result.stdout
 
 
+def test_reader_who_has_seen_enough_is_no_error(tmp_path):
+    many = f"{sys.executable} -m nlf_pipeline.cli weights list --folder {tmp_path}"
+    result = subprocess.run(f"{many} | true", shell=True, capture_output=True, text=True, timeout=60, check=True)
+    assert result.stderr == ""
+
+
+def test_file_in_place_of_a_folder_is_no_defect(tmp_path):
+    (tmp_path / "file").touch()
+    result = run("weights", "fetch", "nlf_s", "--folder", tmp_path / "file")
+    assert result.returncode == 1 and "folder is expected" in result.stderr and "Traceback" not in result.stderr
+
+
 @pytest.fixture
 def noisy_stage(tmp_path, monkeypatch):
     """A stage that prints, warns, writes to descriptor 2 as native libraries do, and can fail."""
