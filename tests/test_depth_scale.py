@@ -140,5 +140,5 @@ def test_given_sizes_and_standing_cameras_stay_as_they_are():
 
 def test_a_missing_package_is_told_in_one_line(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(UserError, match=r"pip install transformers.*depth=null"):
+    with pytest.raises(UserError, match=r"make install-reference.*depth=null"):
         ZoeDepthEstimator(tmp_path / "model.safetensors", "cpu")

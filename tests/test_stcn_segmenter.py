@@ -241,7 +241,7 @@ def test_too_little_memory_is_said(tmp_path, monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(ColourPropagator, "follow", fail)
-    with pytest.raises(UserError, match="Lower stcn's memory_frames"):
+    with pytest.raises(UserError, match="Lower stcn_memory_frames"):
         run(tmp_path, {"red": standing(LEFT, range(3))}, 3)
 
 

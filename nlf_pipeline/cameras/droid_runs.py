@@ -158,7 +158,7 @@ class DroidSetup:
                 raise
             raise UserError(
                 f"camera=droid: the GPU's memory is too small for {buffer} pictures of {size_px[0]} x {size_px[1]}. "
-                f"Lower droid's max_keyframes, which is {self.options.max_keyframes}, or free the GPU."
+                f"Lower droid_max_keyframes, which is {self.options.max_keyframes}, by --config, or free the GPU."
             ) from error
         finally:
             if torch.cuda.is_available():

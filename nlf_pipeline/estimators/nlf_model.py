@@ -81,7 +81,7 @@ class NlfModel:
         if has_torchvision:
             importlib.import_module("torchvision")  # registers operators that the release's detector is made of
         try:
-            with enough_memory(NAME, "set nlf.model to nlf_s, or device to cpu."):
+            with enough_memory(NAME, "run with: --config nlf_model=nlf_s or device=cpu"):
                 if half_works(device):
                     module = load_torchscript(path, device, NAME)
                 else:
@@ -221,8 +221,8 @@ class NlfModel:
         else:
             raise UserError(
                 "The GPU's memory does not suffice for NLF even with one frame and one person at a time. Close other "
-                "programs that use it, or set nlf.num_aug or nlf.antialias_factor to 1, or nlf.model to nlf_s, or "
-                "device to cpu."
+                "programs that use it, or run with: --config num_aug=1, antialias_factor=1, nlf_model=nlf_s or "
+                "device=cpu"
             ) from error
         log.warning(
             "the GPU's memory does not suffice for %d frames and %d crops at once; going on with %d and %d",

@@ -39,7 +39,7 @@ class ZoeDepthEstimator:
         except (ImportError, RuntimeError) as error:
             raise UserError(
                 f"depth=zoedepth needs the packages transformers and torchvision ({error}). Install them where "
-                "this runs: pip install transformers, or do without: depth=null"
+                "this runs: make install-reference. Or do without: --config depth=null"
             ) from error
         self._device = choose_device(device)
         values = _read_safetensors(weights)

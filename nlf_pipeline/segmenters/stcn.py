@@ -101,8 +101,8 @@ class StcnSegmenter:
                     raise
                 raise UserError(
                     f"segmenter stcn: the GPU's memory is not enough for {self._options.memory_frames} remembered "
-                    f"frames of {clip.small_px[0]} x {clip.small_px[1]} pixels. Lower stcn's memory_frames (it needs "
-                    "memory in proportion), resolution or batch_size, or use device=cpu."
+                    f"frames of {clip.small_px[0]} x {clip.small_px[1]} pixels. Lower stcn_memory_frames (it needs "
+                    "memory in proportion) or stcn_resolution by --config, or run with --config device=cpu"
                 ) from error
         return _numbered(found, facts)
 
