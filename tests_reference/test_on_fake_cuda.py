@@ -4,9 +4,12 @@ It tells tensors of the CPU that meet those of the GPU, results that are read wi
 not what a real GPU computes, nor how fast or in how much memory.
 """
 
+from unittest.mock import Mock
+
 import numpy as np
 import pytest
 import torch
+from standins import zoedepth as zoedepth_standin
 from standins.rife import published_layout
 from torch._subclasses import FakeTensor, FakeTensorMode
 from torchvision.models import segmentation
@@ -14,6 +17,7 @@ from torchvision.models import segmentation
 from nlf_pipeline.estimators.nlf_release import as_images
 from nlf_pipeline.interpolators import rife
 from nlf_pipeline.interpolators.ifnet import IFNet, IFNetLayout
+from nlf_pipeline.scaling.zoedepth import ZoeDepthEstimator
 from nlf_pipeline.segmenters.stcn_network import StcnPropagator, build_network
 from nlf_pipeline.segmenters.stcn_options import StcnOptions
 from nlf_pipeline.semantics import deeplabv3
@@ -39,7 +43,8 @@ def moved(module, device, dtype=None):
     for part in module.modules():
         for name, value in [*part._parameters.items(), *part._buffers.items()]:
             if value is not None:
-                there = value.detach().to(device, dtype if value.is_floating_point() else None)
+                kept = dtype if dtype and value.is_floating_point() else value.dtype
+                there = torch.empty(value.shape, dtype=kept, device=device)
                 is_parameter = name in part._parameters
                 own = part._parameters if is_parameter else part._buffers
                 own[name] = torch.nn.Parameter(there, requires_grad=False) if is_parameter else there
@@ -117,3 +122,17 @@ def test_pictures_for_nlf(is_half):
     images = as_images(torch.zeros((2, HEIGHT_PX, WIDTH_PX, 3), dtype=torch.uint16), CUDA, is_half)
     assert images.device.type == "cuda" and images.shape == (2, 3, HEIGHT_PX, WIDTH_PX)
     assert images.dtype == (torch.half if is_half else torch.float32)
+
+
+def test_zoedepth(tmp_path, request):
+    pytest.importorskip("transformers", reason="transformers is not installed")
+    zoedepth_standin.write_weights(tmp_path / "model.safetensors")
+    estimator = ZoeDepthEstimator(tmp_path / "model.safetensors", "cpu", zoedepth_standin.small_config())
+    processor = estimator._processor
+    pixels = processor(images=IMAGE, return_tensors="pt")["pixel_values"].shape
+    request.getfixturevalue("gpu")
+    estimator._network.to(CUDA)
+    estimator._device = CUDA
+    estimator._processor = Mock(return_value={"pixel_values": torch.zeros(pixels)})
+    estimator._processor.post_process_depth_estimation = processor.post_process_depth_estimation
+    assert estimator.estimate(IMAGE).shape == (HEIGHT_PX, WIDTH_PX)
