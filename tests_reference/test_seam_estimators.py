@@ -189,18 +189,18 @@ def test_one_frame(estimate, clip):
     assert frame.valid.all()
 
 
-def test_a_longer_lens_puts_everybody_farther_away(estimate, clip):
-    near = roots(estimate(clip[1]))
+def test_a_longer_lens_puts_everybody_farther_away(estimate, clip, tmp_path):
+    near = roots(estimate(clip[1], cache=tmp_path))
     focal_px = (2 * LENS.focal_px[0], 2 * LENS.focal_px[1])
-    far = roots(estimate(clip[1], lens=replace(LENS, focal_px=focal_px)))
+    far = roots(estimate(clip[1], cache=tmp_path, lens=replace(LENS, focal_px=focal_px)))
     np.testing.assert_allclose(far[..., 2] / near[..., 2], 2, rtol=0.1)
-    zoomed = estimate(clip[1], lens=replace(LENS, zoom=[2.0] * N))
+    zoomed = estimate(clip[1], cache=tmp_path, lens=replace(LENS, zoom=[2.0] * N))
     np.testing.assert_allclose(roots(zoomed), far, atol=0.02)
-    straight = estimate(clip[1], lens=replace(LENS, distortion=[0.0] * 5))
+    straight = estimate(clip[1], cache=tmp_path, lens=replace(LENS, distortion=[0.0] * 5))
     np.testing.assert_allclose(roots(straight), near, atol=1e-3)
 
 
-def test_a_shot_is_estimated_without_the_other(estimate, clip):
-    first, second = (estimate(tracks, cuts=[3]) for tracks in (clip[1], exchanged(clip[1], 3)))
+def test_a_shot_is_estimated_without_the_other(estimate, clip, tmp_path):
+    first, second = (estimate(tracks, cuts=[3], cache=tmp_path) for tracks in (clip[1], exchanged(clip[1], 3)))
     np.testing.assert_allclose(roots(first)[:, :3], roots(second)[:, :3], atol=0.02)
     np.testing.assert_allclose(roots(first)[:, 3:], roots(second)[::-1, 3:], atol=0.02)

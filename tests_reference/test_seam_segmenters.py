@@ -95,6 +95,9 @@ def check(followed, bystanders, doubts, n_frames, bounds):
         assert 0 <= doubt.start < doubt.stop <= n_frames and 0 <= doubt.margin <= 1
         assert doubt.person_ids and set(doubt.person_ids) <= set(followed.person_ids)
         assert len(set(doubt.person_ids)) == len(doubt.person_ids)
+        shot = next(slice(a, b) for a, b in itertools.pairwise(bounds) if a <= doubt.start < b)
+        rows = [followed.person_ids.index(person_id) for person_id in doubt.person_ids]
+        assert doubt.stop <= shot.stop and followed.visible[rows, shot].any(axis=1).all()
 
 
 def shown(tracks):
@@ -209,8 +212,10 @@ def test_who_is_away_has_no_masks_and_a_row_again(run):
 
 
 def test_doubts_are_said_where_people_of_one_look_are_hidden(run):
-    def twins(t):
-        return [] if 2 <= t < 8 else [(WOMAN, 100 + 3 * t, 110), (WOMAN, 220 - 3 * t, 110)]
+    def then_twins(t):
+        if t < 2:
+            return walking(t)
+        return [] if 4 <= t < 10 else [(WOMAN, 94 + 3 * t, 110), (WOMAN, 226 - 3 * t, 110)]
 
-    _, _, doubts, _ = run(twins, 10, max_persons=2)
+    _, _, doubts, _ = run(then_twins, 12, cuts=[2], max_persons=2)
     assert doubts.doubts
