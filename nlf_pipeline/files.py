@@ -19,7 +19,8 @@ def check_readable(path: Path, expected: str) -> None:
     """
     if path.is_symlink() and not path.exists():
         raise UserError(
-            f"{path}: found a link to {path.readlink()}, where nothing is; expected {expected}. Mend the link."
+            f"{path}: found a link to {path.readlink()}, where nothing is; expected {expected}. Mend the link, or "
+            "remove it."
         )
     if path.is_dir():
         raise UserError(f"{path}: found a folder, expected {expected}. Put the file itself there.")

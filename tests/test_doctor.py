@@ -120,6 +120,12 @@ def test_a_web_page_and_an_exchanged_file_are_no_weights(tmp_path):
     assert missing_names(list(findings.values())) == ["stcn", "rife", "nlf_l"]
 
 
+def test_a_link_to_nothing_is_told_with_a_cure_that_cures(tmp_path):
+    (tmp_path / "stcn.pth").symlink_to(tmp_path / "nowhere.pth")
+    finding = weight_findings(states_of(tmp_path), ["stcn"], "reference", tmp_path)[0]
+    assert "nowhere.pth" in finding.found and str(finding.cure).startswith(f"rm {tmp_path / 'stcn.pth'} && ")
+
+
 def test_one_file_of_a_body_model_is_enough(tmp_path):
     def judged(folder):
         n_weights = len(load_registry())

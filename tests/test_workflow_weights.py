@@ -97,5 +97,7 @@ def test_droid_runs_in_the_environment_that_is_named(tmp_path):
     python = tmp_path / "my env" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.touch()
+    assert "without this package" in run.refuses(*settings, f"droid_env={tmp_path / 'my env'}")
+    python.with_name("nlf-pipeline").touch()
     told = run.snakemake("--dry-run", "--printshellcmds", "--config", *settings, f"droid_env={tmp_path / 'my env'}")
     assert f"exec '{python}' -m nlf_pipeline.cli --log logs/clip/track_camera.log track-camera" in told.stdout

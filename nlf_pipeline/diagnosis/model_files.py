@@ -64,7 +64,7 @@ def body_findings(states: Sequence[WeightState], needed: str) -> list[Finding]:
 
 def _weight_finding(state: WeightState, needed: bool, fetch: str, option: str) -> Finding:
     name, path = state.weight.name, state.path
-    if path is None or state.size is None:
+    if path is None or (state.size is None and not path.is_symlink()):
         cure = fetch if state.weight.url else _by_hand(state.weight, path)
         return Finding(_WEIGHTS, name, lacking(needed), f"not there; for {_uses(state.weight)}", cure)
     if state.state == "changed":
@@ -77,7 +77,7 @@ def _weight_finding(state: WeightState, needed: bool, fetch: str, option: str) -
         return Finding(
             _WEIGHTS, name, lacking(needed), found, f"rm {path} && nlf-pipeline weights fetch {name}{option}"
         )
-    return Finding(_WEIGHTS, name, "ok", f"{state.size / _MIB:.0f} MiB, {_IN_WORDS[state.state]}")
+    return Finding(_WEIGHTS, name, "ok", f"{(state.size or 0) / _MIB:.0f} MiB, {_IN_WORDS[state.state]}")
 
 
 def _family_finding(name: str, members: Sequence[WeightState], needed: bool) -> Finding:

@@ -142,7 +142,7 @@ def command_in(environment: str | None) -> str:
     """The words that run a stage: this environment's command, or that of another virtual environment.
 
     Raises:
-        UserError: if there is no Python in the folder `environment`.
+        UserError: if there is no Python in the folder `environment`, or none with this package.
     """
     if environment is None:
         return "nlf-pipeline"
@@ -151,6 +151,12 @@ def command_in(environment: str | None) -> str:
         raise UserError(
             f"{python}: not found, expected the Python of a virtual environment (setting droid_env). Make one with: "
             f"python3 -m venv {environment}, and install DROID-SLAM and this package into it."
+        )
+    if not python.with_name("nlf-pipeline").is_file():
+        here = Path(__file__).parents[2]
+        raise UserError(
+            f"{environment}: found a virtual environment without this package, expected both DROID-SLAM and it "
+            f"(setting droid_env). Install it with: {shlex.quote(str(python))} -m pip install --no-deps -e {here}"
         )
     return f"{shlex.quote(str(python.absolute()))} -m nlf_pipeline.cli"
 
