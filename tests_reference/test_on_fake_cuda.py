@@ -4,6 +4,7 @@ It tells tensors of the CPU that meet those of the GPU, results that are read wi
 not what a real GPU computes, nor how fast or in how much memory.
 """
 
+from pathlib import Path
 from unittest.mock import Mock
 
 import numpy as np
@@ -101,7 +102,7 @@ def test_stcn(precision, monkeypatch):
 def test_rife(precision, monkeypatch):
     layout = IFNetLayout.of({name: torch.zeros(shape) for name, shape in published_layout().items()})
     monkeypatch.setattr(rife, "load_ifnet", lambda path: IFNet(layout).eval())
-    interpolator = rife.RifeInterpolator("flownet.pkl", CUDA)
+    interpolator = rife.RifeInterpolator(Path("flownet.pkl"), CUDA)
     assert {parameter.dtype for parameter in interpolator._network.parameters()} == {precision}
     assert [frame.shape for frame in interpolator.between(IMAGE, IMAGE, 2)] == [IMAGE.shape] * 2
 
@@ -111,7 +112,7 @@ def test_rife(precision, monkeypatch):
 def test_deeplabv3(precision, monkeypatch):
     network = segmentation.deeplabv3_resnet101(weights=None, weights_backbone=None).eval()
     monkeypatch.setattr(deeplabv3, "load_deeplab", lambda path: network)
-    masker = deeplabv3.DeepLabPeopleMasker("deeplabv3.pth", CUDA, 0.01, DeepLabOptions(input_size=64))
+    masker = deeplabv3.DeepLabPeopleMasker(Path("deeplabv3.pth"), CUDA, 0.01, DeepLabOptions(input_size=64))
     assert {parameter.dtype for parameter in masker._network.parameters()} == {precision}
     assert masker._masks(np.stack([IMAGE] * 2), SIZE_PX).shape == (2, HEIGHT_PX, WIDTH_PX)
 
