@@ -25,6 +25,7 @@ HEADER = (
 )
 _SAMPLE_MS = 200
 _BYTES_PER_MIB = 1 << 20
+_KIB_PER_MIB = 1024
 _UNKNOWN = "-"
 
 
@@ -71,12 +72,22 @@ def measure(work: Callable[[], str], device: torch.device, network: Sequence[tup
     cost = Cost(
         wall_s,
         cpu_s,
-        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        peak_rss_mib(Path("/proc/self/status").read_text()),
         torch.cuda.max_memory_allocated() / _BYTES_PER_MIB if on_gpu else None,
         mean_utilisation(said),
         clock.seconds / wall_s if clock.methods else None,
     )
     return cost, told
+
+
+def peak_rss_mib(status: str) -> float:
+    """The most that a process ever held.
+
+    Args:
+        status: text of its /proc/PID/status; what getrusage says may be the process's that started it.
+    """
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) / _KIB_PER_MIB
 
 
 def _processor_s() -> float:

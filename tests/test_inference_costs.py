@@ -1,12 +1,24 @@
 """What nvidia-smi says, the clock of a network's calls, and the table of the real models' speed."""
 
+import os
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from inference_costs import HEADER, CallClock, Cost, machine, mean_utilisation, measure, sampling, table_row
+from inference_costs import (
+    HEADER,
+    CallClock,
+    Cost,
+    machine,
+    mean_utilisation,
+    measure,
+    peak_rss_mib,
+    sampling,
+    table_row,
+)
 from reference_stages import N_PEOPLE, standing_tracks, two_people
 
 from nlf_pipeline.artefacts import VideoFacts
@@ -93,8 +105,40 @@ def test_a_network_is_clocked_as_a_share_of_the_work():
     assert cost.rss_mib > 10 and cost.cuda_mib is None and cost.gpu_busy is None
 
 
+def test_on_a_gpu_nvidia_smi_is_asked_about_the_one_that_torch_uses(tmp_path, monkeypatch):
+    tool, asked = tmp_path / "nvidia-smi", tmp_path / "asked"
+    tool.write_text(f'#!/bin/sh\necho "$@" > {asked}\nwhile true; do echo 70; sleep 0.02; done\n')
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    waits = []
+    gpu = {
+        "synchronize": lambda: waits.append(None),
+        "reset_peak_memory_stats": lambda: None,
+        "max_memory_allocated": lambda: 3 << 20,
+        "get_device_properties": lambda device: SimpleNamespace(uuid="ffc79498-8ff3"),
+    }
+    for name, answer in gpu.items():
+        monkeypatch.setattr(torch.cuda, name, answer)
+
+    def work():
+        patience = time.monotonic() + 20
+        while not (asked.exists() and asked.read_text()) and time.monotonic() < patience:
+            time.sleep(0.02)
+        time.sleep(0.3)
+        return ""
+
+    cost, _ = measure(work, torch.device("cuda"), [(torch.nn.Linear, "forward")])
+    assert cost.cuda_mib == 3 and cost.gpu_busy == pytest.approx(0.7)
+    assert cost.in_network is None and len(waits) == 2, "nothing runs on when the clock starts and stops"
+    assert "--id=GPU-ffc79498-8ff3" in asked.read_text() and "-lms 200" in asked.read_text()
+
+
 def test_work_without_a_network_says_nothing_of_one():
     assert measure(lambda: "", CPU, [])[0].in_network is None
+
+
+def test_the_peak_is_that_of_resident_memory():
+    assert peak_rss_mib("VmPeak:\t 9000000 kB\nVmHWM:\t    2048 kB\nVmRSS:\t 1024 kB\n") == 2
 
 
 def test_rows_fit_the_header():
