@@ -201,3 +201,11 @@ def test_table_has_every_file_and_where_to_register(tmp_path):
         assert shown in text
     assert str(tmp_path / "bodies/smplx") in text
     assert all(s.path is None for s in weights_state(tmp_path) if s.weight.name.startswith("smpl"))
+
+
+def test_folder_that_cannot_be_written_is_named(file, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda _, mode: mode == os.R_OK)
+    for refused in (record_use, accept_content):
+        with pytest.raises(UserError, match=f"^{file.parent}: cannot be written.*links to the files"):
+            refused(file, WEIGHT)
+    assert not record_path(file).exists()

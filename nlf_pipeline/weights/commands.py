@@ -40,7 +40,7 @@ def fetch(names: tuple[str, ...] = (), /, *, folder: Path = WEIGHTS_DIR) -> None
         except UserError as error:  # the others can be fetched all the same
             failed.append(str(error))
     if failed:
-        raise UserError("\n".join(failed))
+        raise UserError("\n".join(dict.fromkeys(failed)))
 
 
 def verify(names: tuple[str, ...] = (), /, *, folder: Path = WEIGHTS_DIR) -> None:

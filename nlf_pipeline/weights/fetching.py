@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.weights.receiving import receive_all
-from nlf_pipeline.weights.records import check_content, record_use, recorded_digest
+from nlf_pipeline.weights.records import check_content, check_folder, record_use, recorded_digest
 from nlf_pipeline.weights.registry import Weight
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,7 @@ def fetch_weight(folder: Path, weight: Weight) -> Path:
     if not file.is_symlink() and not file.exists():
         if weight.url is None:
             raise UserError(f"{file}: not found, and it cannot be downloaded. {_by_hand(file, weight)}")
+        check_folder(folder)
         with _alone(file.with_name(f".{file.name}.lock")):
             if not file.exists():  # another process may have been faster
                 work = folder / f".download-{weight.name}"

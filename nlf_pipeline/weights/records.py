@@ -7,6 +7,7 @@ weights do, and .FILE.seen.json with size and time of the file at that digest, w
 import contextlib
 import hashlib
 import json
+import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -103,11 +104,13 @@ def record_use(file: Path, weight: Weight) -> None:
     """Record the digest of a file at its first use; later, refuse another content.
 
     Raises:
-        UserError: if it is not what was published, cut off, a web page, or not what was recorded.
+        UserError: if it is not what was published, cut off, a web page, or not what was recorded, or if nothing can be
+            recorded there.
     """
     check_unchanged(file, weight)
     if recorded_digest(file) is None:
         check_content(file, weight)
+        check_folder(file.parent)
         _write_json({"file": file.name, "sha256": current_digest(file)}, record_path(file))
 
 
@@ -118,14 +121,26 @@ def accept_content(file: Path, weight: Weight) -> bool:
         Whether that changed the record.
 
     Raises:
-        UserError: if the file is missing, not what was published, cut off, or a web page.
+        UserError: if the file is missing, not what was published, cut off, or a web page, or if nothing can be
+            recorded there.
     """
     check_content(file, weight)
     digest = current_digest(file)
     if digest == recorded_digest(file):
         return False
+    check_folder(file.parent)
     _write_json({"file": file.name, "sha256": digest}, record_path(file))
     return True
+
+
+def check_folder(folder: Path) -> None:
+    """Raise UserError unless this user can write into `folder`, or make it."""
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if existing.is_dir() and not os.access(existing, os.W_OK | os.X_OK):
+        raise UserError(
+            f"{existing}: cannot be written (no permission, or a read-only disk), but beside weights their digests are "
+            "recorded. Make it writable, or make a folder of your own with links to the files in it."
+        )
 
 
 def check_content(file: Path, weight: Weight) -> None:
