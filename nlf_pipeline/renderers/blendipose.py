@@ -88,6 +88,6 @@ def _blender() -> ModuleType:
         elif "cannot open shared object file" in str(error):
             cure = f"Install the libraries that Blender needs with: apt-get install {SYSTEM_LIBRARIES}"
         else:
-            cure = "Install it with: pip install -c constraints.txt -e '.[blendipose]'"
+            cure = f"Install it with: {sys.executable} -m pip install -e '.[blendipose]'"
         raise UserError(f"The renderer 'blendipose' cannot be loaded ({error}). {cure}") from error
     return blendipose_studio

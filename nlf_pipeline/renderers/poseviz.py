@@ -5,6 +5,7 @@ video half transparent over the bodies, and gives everybody the same colour. So 
 drawn here, one view at a time, and put over the untouched image. They work in millimetres.
 """
 
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -32,7 +33,7 @@ class PosevizRenderer:
         except ImportError as error:
             raise UserError(
                 f"The renderer 'poseviz' is not installed ({error}). "
-                "Install it with: pip install -c constraints.txt -e '.[poseviz]'"
+                f"Install it with: {sys.executable} -m pip install -e '.[poseviz]'"
             ) from error
         self._renderables = renderables
 
