@@ -176,6 +176,26 @@ def test_two_at_a_time_download_once(tmp_path, server):
     assert shown(tmp_path) == ["thing.pth", "thing.pth.sha256.json"]
 
 
+def test_many_at_a_time_record_a_file_that_was_put_there(tmp_path):
+    weight, failures = a_weight("http://127.0.0.1:9"), []
+    (tmp_path / "thing.pth").write_bytes(bytes(100_000))
+
+    def fetch() -> None:
+        try:
+            fetch_weight(tmp_path, weight)
+        except OSError as error:
+            failures.append(error)
+
+    for _ in range(5):
+        (tmp_path / "thing.pth.sha256.json").unlink(missing_ok=True)
+        threads = [threading.Thread(target=fetch) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not failures and (tmp_path / "thing.pth.sha256.json").is_file()
+
+
 def test_what_cannot_be_downloaded_says_where_to_register(tmp_path):
     registration = Registration("https://example.org", "register, download version 2")
     message = refusal(tmp_path, Weight("thing", "thing.pth", "none", (), registration=registration))

@@ -33,18 +33,24 @@ def fetch_weight(folder: Path, weight: Weight) -> Path:
         OSError: if the disk is full.
     """
     file = folder / weight.file
-    if not file.is_symlink() and not file.exists():
-        if weight.url is None:
-            raise UserError(f"{file}: not found, and it cannot be downloaded. {_by_hand(file, weight)}")
-        check_folder(folder)
-        with _alone(file.with_name(f".{file.name}.lock")):
-            if not file.exists():  # another process may have been faster
-                work = folder / f".download-{weight.name}"
-                work.mkdir(exist_ok=True)
-                _download(weight, file, work)
-                shutil.rmtree(work)
-    record_use(file, weight)
+    if weight.url is None and not _is_there(file):
+        raise UserError(f"{file}: not found, and it cannot be downloaded. {_by_hand(file, weight)}")
+    if _is_there(file) and recorded_digest(file) is not None:
+        record_use(file, weight)
+        return file
+    check_folder(folder)
+    with _alone(file.with_name(f".{file.name}.lock")):  # another process may be at it too
+        if not _is_there(file):
+            work = folder / f".download-{weight.name}"
+            work.mkdir(exist_ok=True)
+            _download(weight, file, work)
+            shutil.rmtree(work)
+        record_use(file, weight)
     return file
+
+
+def _is_there(file: Path) -> bool:
+    return file.is_symlink() or file.exists()
 
 
 def direct_url(url: str) -> str:
