@@ -54,7 +54,7 @@ def load_weights(module: torch.nn.Module, values: Mapping[str, torch.Tensor], pa
     """Copy `values` into `module`, all of them and to every parameter.
 
     Raises:
-        UserError: naming keys that are missing, unexpected or of another shape.
+        UserError: naming keys that are missing, unexpected, of another shape, or not finite.
     """
     expected = module.state_dict()
     # Counters of batches do not matter to inference, and old checkpoints lack them.
@@ -65,7 +65,8 @@ def load_weights(module: torch.nn.Module, values: Mapping[str, torch.Tensor], pa
         for key in expected
         if key in values and values[key].shape != expected[key].shape
     ]
-    kinds = {"missing": missing, "unexpected": unexpected, "of another shape": misshapen}
+    broken = [key for key, tensor in values.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
+    kinds = {"missing": missing, "unexpected": unexpected, "of another shape": misshapen, "not finite": broken}
     problems = [f"{len(keys)} {kind} ({_some(keys)})" for kind, keys in kinds.items() if keys]
     if problems:
         raise UserError(f"{path}: these are not the weights of {model}: {'; '.join(problems)}. {_fetch_cure(path)}")

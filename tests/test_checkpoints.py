@@ -109,6 +109,7 @@ def test_wrong_layouts_are_named_and_the_cure_is_for_this_file(tmp_path):
         ({"weight": TENSORS["weight"]}, r"1 missing \(bias\)"),
         ({**TENSORS, "extra": torch.ones(1)}, r"1 unexpected \(extra\)"),
         ({**TENSORS, "bias": torch.zeros(3)}, r"1 of another shape \(bias \(3,\) instead of \(40,\)\)"),
+        ({**TENSORS, "bias": torch.full((40,), torch.nan)}, r"1 not finite \(bias\)"),
     ):
         with pytest.raises(UserError, match=said) as caught:
             load_weights(layer, values, path, "RIFE")

@@ -120,7 +120,7 @@ def test_nobody_to_choose_from():
     nobody = MaskTracks(SIZE_PX, FPS, 4, (), ())
     people = choose(nobody)
     assert people.followed.masks == people.bystanders.masks == ()
-    with pytest.raises(UserError, match="no place"):
+    with pytest.raises(UserError, match="nor anywhere else"):
         choose(nobody, points=((50.0, 50.0),))
 
 

@@ -193,7 +193,7 @@ def test_nobody(run, tmp_path):
     followed, bystanders, doubts, _ = run(lambda _: [])
     assert followed.person_ids == bystanders.person_ids == () and doubts.doubts == []
     assert followed.boxes_px.shape == bystanders.boxes_px.shape == (0, N, 4)
-    with pytest.raises(UserError, match=r"nobody was found at \(50, 50\).*no place"):
+    with pytest.raises(UserError, match=r"nobody was found at \(50, 50\).*nor anywhere else"):
         run(lambda _: [], out="refused", select_points=((50.0, 50.0),))
     assert not (tmp_path / "refused").exists()
 

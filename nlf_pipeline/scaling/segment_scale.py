@@ -78,10 +78,10 @@ class SegmentScale:
             lines.append(f"the scale of the camera's path is hardly known: its spread is {_percent(self.spread)}")
         for k in np.flatnonzero(self.apart):
             what = "counts all the same, since nobody tells who is right" if self.believed[k] else "does not count"
-            lines.append(
-                f"person {person_ids[k]} alone puts the scale at {self.own[k] / self.metres_per_unit:.2f} times what "
-                f"was found, and {what}: height or focal length are suspect"
-            )
+            ratio = self.own[k] / self.metres_per_unit
+            # Noise can make it negative where the camera hardly moves: then he says nothing.
+            says = f"puts the scale at {ratio:.2f} times what was found" if ratio > 0 else "does not show the scale"
+            lines.append(f"person {person_ids[k]} alone {says}, and {what}: height or focal length are suspect")
         return lines
 
 

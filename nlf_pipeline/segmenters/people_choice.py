@@ -103,10 +103,12 @@ def _person_at(tracks: MaskTracks, point_px: tuple[float, float], frame: int) ->
         return best
     there = [mask.bbox() for track in tracks.masks if (mask := track[frame]) is not None and mask.any()]
     places = ", ".join(f"x {left:.0f}-{left + w:.0f} y {top:.0f}-{top + h:.0f}" for left, top, w, h in there)
+    nobody = f"select_points: nobody was found at ({x:g}, {y:g}) at {frame / tracks.fps:.2f} s (frame {frame})"
     raise UserError(
-        f"select_points: nobody was found at ({x:g}, {y:g}) at {frame / tracks.fps:.2f} s (frame {frame}). "
-        f"People were found at: {places or 'no place'}. "
-        "Give points inside these, or another seg_init_time, or no select_points."
+        f"{nobody}. People were found at: {places}. Give points inside these, or another seg_init_time, or no "
+        "select_points."
+        if places
+        else f"{nobody}, nor anywhere else then. Give another seg_init_time, or no select_points."
     )
 
 
