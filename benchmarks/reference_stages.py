@@ -99,10 +99,10 @@ def _segment(setup: Setup, is_full: bool) -> Work:
     from stcnbuf.model.eval_network import STCN  # pyright: ignore[reportMissingImports]
 
     from nlf_pipeline.segmenters import PeopleChoice
+    from nlf_pipeline.segmenters.propagation.network import StcnPropagator, load_network
+    from nlf_pipeline.segmenters.propagation.seams import Detection, Models
     from nlf_pipeline.segmenters.stcn import StcnSegmenter
-    from nlf_pipeline.segmenters.stcn_network import StcnPropagator, load_network
     from nlf_pipeline.segmenters.stcn_options import StcnOptions
-    from nlf_pipeline.segmenters.stcn_seams import Detection, Models
 
     class FullFromTheStart(StcnPropagator):
         """Remembers the first frame as often as there is room, which costs what as many different frames cost."""

@@ -10,7 +10,7 @@ from rlemasklib import RLEMask
 
 from nlf_pipeline.artefacts import VideoFacts
 from nlf_pipeline.masks import MaskTracks
-from nlf_pipeline.segmenters.stcn_seams import Detection, Models
+from nlf_pipeline.segmenters.propagation.seams import Detection, Models
 from nlf_pipeline.video import writing_video
 
 SIZE_PX = (160, 96)

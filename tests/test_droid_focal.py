@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlf_pipeline.cameras.droid_focal import best_fov, coarse_fovs, search_doubts, search_fov
 from nlf_pipeline.cameras.droid_options import DroidOptions
+from nlf_pipeline.cameras.slam.focal import best_fov, coarse_fovs, search_doubts, search_fov
 
 
 @settings(max_examples=40, deadline=None)

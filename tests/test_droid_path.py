@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from nlf_pipeline.cameras.droid_path import (
+from nlf_pipeline.cameras.slam.path import (
     anchored,
     background_points,
     parallax_px,

@@ -9,8 +9,8 @@ from synthetic_videos import write_video
 
 from nlf_pipeline.artefacts import Intrinsics
 from nlf_pipeline.cameras.droid_options import DroidOptions
-from nlf_pipeline.cameras.droid_pictures import DroidPictures, shown_lens, shown_size
-from nlf_pipeline.cameras.droid_shots import search_samples
+from nlf_pipeline.cameras.slam.pictures import DroidPictures, shown_lens, shown_size
+from nlf_pipeline.cameras.slam.shots import search_samples
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.video import read_frames
 

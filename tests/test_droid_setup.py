@@ -8,7 +8,7 @@ import torch
 
 from nlf_pipeline.cameras import make_camera_tracker
 from nlf_pipeline.cameras.droid_options import DroidOptions
-from nlf_pipeline.cameras.droid_runs import DroidSetup
+from nlf_pipeline.cameras.slam.runs import DroidSetup
 from nlf_pipeline.errors import UserError
 
 PARTS = {

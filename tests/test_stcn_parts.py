@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rlemasklib import RLEMask
 
-from nlf_pipeline.segmenters.stcn_bystanders import mark_bystanders
-from nlf_pipeline.segmenters.stcn_doubts import find_doubts, touch
-from nlf_pipeline.segmenters.stcn_frames import chunks, read_in_order, read_sample, small_size, spread
-from nlf_pipeline.segmenters.stcn_masks import clean_mask, clean_masks, is_among, masks_of_labels, resized
+from nlf_pipeline.segmenters.propagation.bystanders import mark_bystanders
+from nlf_pipeline.segmenters.propagation.doubts import find_doubts, touch
+from nlf_pipeline.segmenters.propagation.frames import chunks, read_in_order, read_sample, small_size, spread
+from nlf_pipeline.segmenters.propagation.masks import clean_mask, clean_masks, is_among, masks_of_labels, resized
 from nlf_pipeline.video import read_frames
 
 SHAPE = (60, 80)

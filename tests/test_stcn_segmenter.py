@@ -246,7 +246,7 @@ def test_too_little_memory_is_said(tmp_path, monkeypatch):
 
 
 def test_a_missing_package_is_said(monkeypatch):
-    for name in ("maskrcnn", "stcn_network"):
+    for name in ("maskrcnn", "propagation.network"):
         monkeypatch.delitem(sys.modules, f"nlf_pipeline.segmenters.{name}", raising=False)
     for name in ("torchvision", "stcnbuf"):
         monkeypatch.setitem(sys.modules, name, None)

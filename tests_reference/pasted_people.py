@@ -11,7 +11,7 @@ from scipy.ndimage import label
 from nlf_pipeline.artefacts import VideoFacts
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.render_demo import render_demo
-from nlf_pipeline.segmenters.stcn_seams import Detection
+from nlf_pipeline.segmenters.propagation.seams import Detection
 from nlf_pipeline.video import read_frames, writing_video
 
 SIZE_PX = (320, 208)

@@ -19,7 +19,7 @@ from nlf_pipeline.estimators.nlf_release import as_images
 from nlf_pipeline.interpolators import rife
 from nlf_pipeline.interpolators.ifnet import IFNet, IFNetLayout
 from nlf_pipeline.scaling.zoedepth import ZoeDepthEstimator
-from nlf_pipeline.segmenters.stcn_network import StcnPropagator, build_network
+from nlf_pipeline.segmenters.propagation.network import StcnPropagator, build_network
 from nlf_pipeline.segmenters.stcn_options import StcnOptions
 from nlf_pipeline.semantics import deeplabv3
 from nlf_pipeline.semantics.deeplabv3_options import DeepLabOptions

@@ -17,11 +17,11 @@ from nlf_pipeline.errors import UserError
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.segment import segment
 from nlf_pipeline.segmenters import PeopleChoice
+from nlf_pipeline.segmenters.propagation.masks import clean_mask
+from nlf_pipeline.segmenters.propagation.network import StcnPropagator, build_network, load_network, propagators
+from nlf_pipeline.segmenters.propagation.seams import Detection, Models
 from nlf_pipeline.segmenters.stcn import StcnSegmenter
-from nlf_pipeline.segmenters.stcn_masks import clean_mask
-from nlf_pipeline.segmenters.stcn_network import StcnPropagator, build_network, load_network, propagators
 from nlf_pipeline.segmenters.stcn_options import StcnOptions
-from nlf_pipeline.segmenters.stcn_seams import Detection, Models
 from nlf_pipeline.video import read_frames, writing_video
 
 CPU = torch.device("cpu")

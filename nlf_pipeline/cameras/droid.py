@@ -10,10 +10,10 @@ import numpy as np
 from nlf_pipeline.artefacts import CameraPath, CameraReport, CameraWindow, FocalSource, Intrinsics, VideoFacts
 from nlf_pipeline.cameras import TrackedCamera
 from nlf_pipeline.cameras.droid_options import DroidOptions
-from nlf_pipeline.cameras.droid_path import anchored, smooth_poses
-from nlf_pipeline.cameras.droid_pictures import DroidPictures, shown_size
-from nlf_pipeline.cameras.droid_runs import DroidSetup
-from nlf_pipeline.cameras.droid_shots import DroidPart, DroidShot, solve_shot
+from nlf_pipeline.cameras.slam.path import anchored, smooth_poses
+from nlf_pipeline.cameras.slam.pictures import DroidPictures, shown_size
+from nlf_pipeline.cameras.slam.runs import DroidSetup
+from nlf_pipeline.cameras.slam.shots import DroidPart, DroidShot, solve_shot
 from nlf_pipeline.cameras.static import MOVING_PX
 from nlf_pipeline.cameras.tracks.background_motion import BackgroundMotion, measure_background_motion
 from nlf_pipeline.cameras.windows.window_joining import ShotPath, join_windows

@@ -13,8 +13,8 @@ from torchvision.models.detection.backbone_utils import resnet_fpn_backbone  # p
 from torchvision.ops.misc import FrozenBatchNorm2d  # pyright: ignore[reportMissingImports]
 
 from nlf_pipeline.checkpoints import load_weights, read_state_dict
-from nlf_pipeline.segmenters.stcn_masks import clean_masks
-from nlf_pipeline.segmenters.stcn_seams import Detection
+from nlf_pipeline.segmenters.propagation.masks import clean_masks
+from nlf_pipeline.segmenters.propagation.seams import Detection
 
 _N_CLASSES = 91  # COCO's categories, and the background
 _PERSON = 1

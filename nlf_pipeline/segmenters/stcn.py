@@ -17,14 +17,14 @@ from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.progress import progress
 from nlf_pipeline.segmenters import PeopleChoice, SegmentedPeople
 from nlf_pipeline.segmenters.people_choice import choose_people, prominence
-from nlf_pipeline.segmenters.stcn_bystanders import mark_bystanders
-from nlf_pipeline.segmenters.stcn_doubts import find_doubts
-from nlf_pipeline.segmenters.stcn_frames import small_size
-from nlf_pipeline.segmenters.stcn_masks import Track
+from nlf_pipeline.segmenters.propagation.bystanders import mark_bystanders
+from nlf_pipeline.segmenters.propagation.doubts import find_doubts
+from nlf_pipeline.segmenters.propagation.frames import small_size
+from nlf_pipeline.segmenters.propagation.masks import Track
+from nlf_pipeline.segmenters.propagation.seams import Models
+from nlf_pipeline.segmenters.propagation.seed import find_seed
+from nlf_pipeline.segmenters.propagation.shot import Clip, ShotPeople, ShotTracker
 from nlf_pipeline.segmenters.stcn_options import StcnOptions
-from nlf_pipeline.segmenters.stcn_seams import Models
-from nlf_pipeline.segmenters.stcn_seed import find_seed
-from nlf_pipeline.segmenters.stcn_shot import Clip, ShotPeople, ShotTracker
 from nlf_pipeline.torch_devices import DeviceName, choose_device
 from nlf_pipeline.weights.registry import weights_path
 
@@ -50,7 +50,7 @@ def load_models(size_px: tuple[int, int], options: StcnOptions, weights: Path, d
     """
     try:
         from nlf_pipeline.segmenters.maskrcnn import MaskRcnnDetector
-        from nlf_pipeline.segmenters.stcn_network import load_network, propagators
+        from nlf_pipeline.segmenters.propagation.network import load_network, propagators
     except ModuleNotFoundError as error:
         raise UserError(
             f"segmenter stcn: the Python package {error.name} is not installed here. Get it with: "

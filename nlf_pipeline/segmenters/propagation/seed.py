@@ -7,9 +7,9 @@ from rlemasklib import RLEMask
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.segmenters import PeopleChoice
 from nlf_pipeline.segmenters.people_choice import choose_people
-from nlf_pipeline.segmenters.stcn_frames import spread
-from nlf_pipeline.segmenters.stcn_seams import PersonDetector
-from nlf_pipeline.segmenters.stcn_shot import Clip, Seed
+from nlf_pipeline.segmenters.propagation.frames import spread
+from nlf_pipeline.segmenters.propagation.seams import PersonDetector
+from nlf_pipeline.segmenters.propagation.shot import Clip, Seed
 
 _MOST_PEOPLE = 255  # that a label map can tell apart
 _TRIED = 8  # more frames, where there is nobody in the first

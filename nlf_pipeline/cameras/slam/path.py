@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from nlf_pipeline.cameras.droid_pictures import CELL_PX
+from nlf_pipeline.cameras.slam.pictures import CELL_PX
 from nlf_pipeline.filtering import Filter, robust_smooth, smooth_rotations
 from nlf_pipeline.geometry import invert_rigid, rigid, transform_points
 

@@ -6,7 +6,7 @@ import numpy as np
 from rlemasklib import RLEMask
 from scipy.optimize import linear_sum_assignment
 
-from nlf_pipeline.segmenters.stcn_masks import Track, is_among, overlap
+from nlf_pipeline.segmenters.propagation.masks import Track, is_among, overlap
 
 _LONGEST_S = 1.0  # before and after a look; who walks is elsewhere by then
 _SAME_PERSON = 0.2  # intersection over union, from one look to the next

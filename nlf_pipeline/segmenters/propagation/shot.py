@@ -9,10 +9,10 @@ import numpy as np
 from rlemasklib import RLEMask
 
 from nlf_pipeline.prefetching import prefetched
-from nlf_pipeline.segmenters.stcn_frames import chunks, read_in_order, read_sample, take
-from nlf_pipeline.segmenters.stcn_masks import Track, clean_masks, is_among, masks_of_labels, resized, union
+from nlf_pipeline.segmenters.propagation.frames import chunks, read_in_order, read_sample, take
+from nlf_pipeline.segmenters.propagation.masks import Track, clean_masks, is_among, masks_of_labels, resized, union
+from nlf_pipeline.segmenters.propagation.seams import Models, Propagator
 from nlf_pipeline.segmenters.stcn_options import StcnOptions
-from nlf_pipeline.segmenters.stcn_seams import Models, Propagator
 
 _GONE_S = 0.5  # out of sight for so long, somebody has not entered yet
 _SAMPLE = 2  # frames of a burn-in pass, per frame that is remembered

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nlf_pipeline.artefacts import FocalSource, Intrinsics, MotionClass
-from nlf_pipeline.cameras.droid_focal import best_fov, coarse_fovs, search_doubts, search_fov
 from nlf_pipeline.cameras.droid_options import DroidOptions
-from nlf_pipeline.cameras.droid_path import background_points, parallax_px, poses_from_trajectory
-from nlf_pipeline.cameras.droid_pictures import CELL_PX, DroidPicture, DroidPictures, shown_lens
-from nlf_pipeline.cameras.droid_runs import DroidSetup, DroidWindow
+from nlf_pipeline.cameras.slam.focal import best_fov, coarse_fovs, search_doubts, search_fov
+from nlf_pipeline.cameras.slam.path import background_points, parallax_px, poses_from_trajectory
+from nlf_pipeline.cameras.slam.pictures import CELL_PX, DroidPicture, DroidPictures, shown_lens
+from nlf_pipeline.cameras.slam.runs import DroidSetup, DroidWindow
 from nlf_pipeline.cameras.windows.window_joining import PlacedWindow
 from nlf_pipeline.cameras.windows.window_motion import WindowMotion
 from nlf_pipeline.geometry import focal_from_fov

@@ -10,7 +10,7 @@ import numpy as np
 from rlemasklib import RLEMask
 
 from nlf_pipeline.artefacts import IdentityDoubt
-from nlf_pipeline.segmenters.stcn_masks import Track
+from nlf_pipeline.segmenters.propagation.masks import Track
 
 _SAME_ENCOUNTER_S = 1.0  # between two contacts, if both people are in sight in between
 _ABOUT_S = 2.0  # before and after an encounter, to know how large somebody is

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from nlf_pipeline.cameras.droid_options import DroidOptions
-from nlf_pipeline.cameras.droid_pictures import CELL_PX, DroidPicture, DroidPictures
+from nlf_pipeline.cameras.slam.pictures import CELL_PX, DroidPicture, DroidPictures
 from nlf_pipeline.checkpoints import read_state_dict
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.gpu_limits import lacks_memory

@@ -1,0 +1,1 @@
+"""What tracking a camera with DROID-SLAM is made of."""

@@ -1,0 +1,1 @@
+"""What following people with STCN is made of."""
