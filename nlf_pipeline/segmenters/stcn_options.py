@@ -38,7 +38,8 @@ class StcnOptions:
     resolution: int = 320
     """Short side of the picture that STCN sees, pixels, 32-2160."""
     memory_frames: int = 128
-    """Frames that STCN remembers of each group of people who were found together, 1-1024."""
+    """Frames that STCN remembers of each group of people who were found together, 1-1024; of few it soon forgets those
+    who are hidden for a while."""
     recent_frames: int = 2
     """Newest frames that it remembers besides, in the last of several passes, 0-64."""
     top_k: int = 20
