@@ -1,5 +1,6 @@
 """RIFE's network and its adapter, on weights set by hand so that the truth is known."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -146,6 +147,17 @@ def test_frames_are_encoded_once_for_all_times(tmp_path):
     rife._network.encode.register_forward_hook(lambda *_: encoded.append(1))
     list(rife.between(picture(32, 32, 1), picture(32, 32, 2), 5))
     assert len(encoded) == 2
+
+
+def test_frames_in_a_row_are_encoded_once(tmp_path):
+    torch.manual_seed(1)
+    rife, encoded = interpolator(IFNet(SMALL), tmp_path), []
+    rife._network.encode.register_forward_hook(lambda *_: encoded.append(1))
+    frames = [picture(32, 32, seed) for seed in range(4)]
+    made = list(inbetweened(frames, (), 2, rife))
+    assert len(encoded) == len(frames)
+    fresh = [next(interpolator(rife._network, tmp_path).between(*pair, 1)) for pair in itertools.pairwise(frames)]
+    assert all(np.array_equal(a, b) for a, b in zip(made[1:-1:2], fresh, strict=True))
 
 
 def test_nothing_is_blended_across_a_cut(tmp_path):

@@ -45,6 +45,7 @@ class RifeInterpolator:
         self._device = device
         with enough_memory("RIFE", "run with: --config interpolator=flow"):
             self._network = load_ifnet(weights).to(device, torch.half if half_works(device) else torch.float32)
+        self._newest: tuple[np.ndarray, torch.Tensor] | None = None
 
     def between(self, first: np.ndarray, second: np.ndarray, count: int) -> Iterator[np.ndarray]:
         """`count` evenly spaced frames strictly between two (height, width, 3) uint8 RGB frames.
@@ -57,9 +58,12 @@ class RifeInterpolator:
         height_px, width_px = first.shape[:2]
         scale = _TALL_SCALE if height_px >= _TALL_PX else 1.0
         try:
-            sources = self._encoded(first, scale), self._encoded(second, scale)
+            known, encoded = self._newest or (None, None)  # the second of a pair is mostly the first of the next
+            source = encoded if encoded is not None and known is first else self._encoded(first, scale)
+            target = self._encoded(second, scale)
+            self._newest = second, target
             for i in range(1, count + 1):
-                yield self._picture(*sources, i / (count + 1), scale)[:height_px, :width_px]
+                yield self._picture(source, target, i / (count + 1), scale)[:height_px, :width_px]
         except RuntimeError as error:
             if not lacks_memory(error):
                 raise
