@@ -72,6 +72,7 @@ rule estimate:
     threads: 2
     resources:
         gpu=gpus(config, "estimator"),
+        execution=execution_flags("estimator"),
     params:
         options=flags(**backend_options(config, "estimator"), body=BODY_DIR),
         code=code_version("estimate"),
@@ -81,6 +82,7 @@ rule estimate:
         "exec nlf-pipeline --log {log:q} estimate --video {input.video:q} --video-facts {input.facts:q}"
         " --masks {input.masks:q} --detected-masks {input.detected:q} --intrinsics {input.intrinsics:q}"
         " --out {output:q} --cache results/{wildcards.video:q}/.people/estimate {params.options}"
+        " {resources.execution}"
 
 
 rule fit:

@@ -20,6 +20,7 @@ rule track_camera:
         f"../envs/{environment(config, 'camera')}.yaml"
     resources:
         gpu=gpus(config, "camera"),
+        execution=execution_flags("camera"),
     params:
         command=or_stop(command_in, config["droid_env"] if config["camera"] == "droid" else None),
         options=flags(
@@ -34,7 +35,7 @@ rule track_camera:
     shell:
         "exec {params.command} --log {log:q} track-camera --video {input.video:q} --video-facts {input.facts:q}"
         " --people-mask {input.people_mask:q} --out-intrinsics {output.intrinsics:q} --out-path {output.path:q}"
-        " --out-report {output.report:q} {params.options}"
+        " --out-report {output.report:q} {params.options} {resources.execution}"
 
 
 rule scale_camera:
@@ -56,6 +57,7 @@ rule scale_camera:
         f"../envs/{environment(config, 'depth')}.yaml"
     resources:
         gpu=gpus(config, "depth"),
+        execution=execution_flags("depth"),
     params:
         pictures=lambda wildcards, input: flags(**dict(zip(["video", "people_mask"], input.pictures))),
         options=flags(
@@ -70,4 +72,4 @@ rule scale_camera:
     shell:
         "exec nlf-pipeline --log {log:q} scale-camera --intrinsics {input.intrinsics:q} --camera-path {input.path:q}"
         " --predictions {input.predictions:q} --video-facts {input.facts:q} --out {output:q}"
-        " {params.pictures} {params.options}"
+        " {params.pictures} {params.options} {resources.execution}"

@@ -12,7 +12,13 @@ from nlf_pipeline.files import check_exists, check_readable
 from nlf_pipeline.weights.records import check_unchanged, record_path
 from nlf_pipeline.weights.registry import WEIGHTS_DIR, find_weight, load_body_models, load_registry
 from nlf_pipeline.workflow.contradictions import is_youtube_id
-from nlf_pipeline.workflow.model_sets import backend_options, environment, gpus, weight_files
+from nlf_pipeline.workflow.model_sets import (
+    backend_options,
+    environment,
+    execution_options,
+    gpus,
+    weight_files,
+)
 from nlf_pipeline.workflow.run_lock import check_writable, hold_locks
 from nlf_pipeline.workflow.run_summary import failure_summary, run_summary
 from nlf_pipeline.workflow.settings import (
@@ -77,6 +83,11 @@ def body_flags(family, kind):
     """Options of a body model made here, whose folder is called FAMILY or FAMILY-GENDER-BETAS."""
     gender, betas = kind[1:].split("-") if kind else ("neutral", N_BETAS)
     return flags(family=family, gender=gender, betas=int(betas))
+
+
+def execution_flags(stage):
+    """How a stage's backend computes. It goes into `resources`, of which a change, unlike of params, reruns nothing."""
+    return flags(**execution_options(config, stage))
 
 
 def weights_of(stage):

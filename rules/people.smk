@@ -19,6 +19,7 @@ rule segment:
     threads: 2
     resources:
         gpu=gpus(config, "segmenter"),
+        execution=execution_flags("segmenter"),
     params:
         options=flags(
             **backend_options(config, "segmenter"),
@@ -32,7 +33,7 @@ rule segment:
     shell:
         "exec nlf-pipeline --log {log:q} segment --video {input.video:q} --video-facts {input.facts:q}"
         " --out {output.masks:q} --bystanders-out {output.bystanders:q}"
-        " --doubts-out {output.doubts:q} {params.options}"
+        " --doubts-out {output.doubts:q} {params.options} {resources.execution}"
 
 
 # The edits count by what they say, so that a comment or a name in their file makes nothing anew.
@@ -73,6 +74,7 @@ rule semantic_masks:
         f"../envs/{environment(config, 'semantics')}.yaml"
     resources:
         gpu=gpus(config, "semantics"),
+        execution=execution_flags("semantics"),
     params:
         options=flags(**backend_options(config, "semantics"), dilation=config["people_margin"]),
         code=code_version("semantic_masks"),
@@ -80,4 +82,4 @@ rule semantic_masks:
         "{wildcards.video}: mark every person's pixels"
     shell:
         "exec nlf-pipeline --log {log:q} semantic-masks --video {input.video:q} --masks {input.masks:q}"
-        " --bystanders {input.bystanders:q} --out {output:q} {params.options}"
+        " --bystanders {input.bystanders:q} --out {output:q} {params.options} {resources.execution}"

@@ -48,6 +48,7 @@ rule interpolate:
     threads: 2
     resources:
         gpu=gpus(config, "interpolator"),
+        execution=execution_flags("interpolator"),
     params:
         options=flags(**backend_options(config, "interpolator")),
         code=code_version("interpolate"),
@@ -55,7 +56,7 @@ rule interpolate:
         "{wildcards.video}: make {wildcards.factor} times as many frames"
     shell:
         "exec nlf-pipeline --log {log:q} interpolate --video {input.video:q} --video-facts {input.facts:q}"
-        " --out {output:q} --fps-factor {wildcards.factor} {params.options}"
+        " --out {output:q} --fps-factor {wildcards.factor} {params.options} {resources.execution}"
 
 
 rule render:
@@ -79,6 +80,7 @@ rule render:
     threads: 2
     resources:
         gpu=gpus(config, "renderer"),
+        execution=execution_flags("renderer"),
     params:
         options=flags(
             **backend_options(config, "renderer"),
@@ -93,4 +95,4 @@ rule render:
     shell:
         "exec nlf-pipeline --log {log:q} render --view {wildcards.view} --video {input.video:q}"
         " --video-facts {input.facts:q} --bodies {input.bodies:q} --cameras {input.cameras:q}"
-        " --world-cameras {input.real_cameras:q} --out {output:q} {params.options}"
+        " --world-cameras {input.real_cameras:q} --out {output:q} {params.options} {resources.execution}"

@@ -11,6 +11,7 @@ from nlf_pipeline.workflow.model_sets import (
     MODEL_SETS,
     backend_options,
     environment,
+    execution_options,
     gpus,
     needed_weights,
     weight_files,
@@ -60,16 +61,28 @@ def test_weights_of_the_stages_are_those_of_the_run():
 def test_embedded_backends_get_no_options_of_networks():
     for stage in STAGES:
         assert backend_options(chosen(), stage) == {stage: chosen()[stage]}
+        assert execution_options(chosen(), stage) == {}
         assert gpus(chosen(), stage) == 0 and environment(chosen(), stage) == "core"
 
 
 def test_networks_get_weights_device_and_their_own_options():
     settings = chosen(models="reference", renderer="blendipose", num_aug=7)
     for stage in NETWORKS:
-        assert {"weights": "resources/weights", "device": "auto"}.items() <= backend_options(settings, stage).items()
+        assert backend_options(settings, stage)["weights"] == "resources/weights"
+        assert execution_options(settings, stage)["device"] == "auto"
         assert gpus(settings, stage) == 1 and gpus({**settings, "device": "cpu"}, stage) == 0
     assert backend_options(settings, "estimator")["nlf.num_aug"] == 7
     assert "weights" not in backend_options(settings, "renderer") and gpus(settings, "renderer") == 1
+
+
+def test_how_a_network_runs_is_apart_from_what_its_result_depends_on():
+    settings = chosen(models="reference", segmenter="nlf", renderer="blendipose", depth="zoedepth")
+    elsewhere = {**settings, "device": "cpu", "batch_size": 3, "internal_batch_size": 5}
+    nlf = {"device": "cpu", "nlf.batch_size": 3, "nlf.internal_batch_size": 5}
+    special = {"segmenter": nlf, "estimator": nlf, "renderer": {"blendipose.device": "cpu"}}
+    for stage in STAGES:
+        assert backend_options(settings, stage) == backend_options(elsewhere, stage)
+        assert execution_options(elsewhere, stage) == special.get(stage, {"device": "cpu"})
 
 
 def test_every_environment_is_there():

@@ -59,6 +59,14 @@ def test_options_count_only_where_their_backend_is_chosen(finished):
     assert finished.planned(*SETTINGS, "stcn_passes=3", "mask_threshold=0.5", "blendipose_samples=4") == set()
 
 
+def test_how_the_network_runs_is_told_to_it_and_reruns_nothing(finished):
+    other = (*SETTINGS, "device=cpu", "batch_size=3", "internal_batch_size=5")
+    assert finished.planned(*other) == set()
+    told = finished.snakemake("--dry-run", "--printshellcmds", "--forcerun", "estimate", "--config", *other)
+    (command,) = [line for line in told.stdout.splitlines() if " estimate --video " in line]
+    assert command.split()[-3:] == ["--device=cpu", "--nlf.batch-size=3", "--nlf.internal-batch-size=5"]
+
+
 def test_another_release_reruns_the_stage_and_what_depends_on_it(finished):
     assert finished.planned(*SETTINGS, "nlf_model=nlf_s") == {"weights"} | ESTIMATE_ANEW
 

@@ -83,6 +83,8 @@ MODEL_OPTIONS: Mapping[tuple[str, str], Mapping[str, str]] = {
     },
 }
 """(stage, backend) -> option of the stage -> setting."""
+EXECUTION_SETTINGS = frozenset({"device", "batch_size", "internal_batch_size"})
+"""Settings that say where and in how large pieces a network works: its result is the same but for rounding."""
 
 
 def with_models(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,16 +99,31 @@ def with_models(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def backend_options(settings: Mapping[str, Any], stage: str) -> dict[str, Any]:
-    """Options that a stage's command needs for the chosen backend, and no others, so that those rerun nothing.
+    """Options on which a stage's result depends with the chosen backend, and no others, so that those rerun nothing.
 
     Args:
         settings: complete.
         stage: the setting that chooses the backend, such as `segmenter`.
     """
-    backend = settings[stage]
-    options = {option: settings[key] for option, key in MODEL_OPTIONS.get((stage, backend), {}).items()}
-    shared = {"weights": str(WEIGHTS_DIR), "device": settings["device"]} if backend in GPU_BACKENDS else {}
-    return {stage: backend, **shared, **options}
+    shared = {"weights": str(WEIGHTS_DIR)} if settings[stage] in GPU_BACKENDS else {}
+    options = {name: settings[key] for name, key in _options(settings, stage) if key not in EXECUTION_SETTINGS}
+    return {stage: settings[stage], **shared, **options}
+
+
+def execution_options(settings: Mapping[str, Any], stage: str) -> dict[str, Any]:
+    """Options that say how the chosen backend computes a stage's result, which does not depend on them.
+
+    Args:
+        settings: complete.
+        stage: the setting that chooses the backend, such as `segmenter`.
+    """
+    return {name: settings[key] for name, key in _options(settings, stage) if key in EXECUTION_SETTINGS}
+
+
+def _options(settings: Mapping[str, Any], stage: str) -> list[tuple[str, str]]:
+    """(option, setting) of all that settings give to a stage's chosen backend."""
+    shared = {"device": "device"} if settings[stage] in GPU_BACKENDS else {}
+    return [*shared.items(), *MODEL_OPTIONS.get((stage, settings[stage]), {}).items()]
 
 
 def gpus(settings: Mapping[str, Any], stage: str) -> int:
