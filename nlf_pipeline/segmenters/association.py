@@ -98,16 +98,17 @@ def motion_distance(a: Motion, b: Motion) -> float:
     return float(np.max(np.abs(a.mean[:, 0] - b.mean[:, 0]) / np.sqrt(variance)))
 
 
-def landmark_similarity(a_px: np.ndarray, b_px: np.ndarray, radius_px: float) -> float:
+def landmark_similarity(a_px: np.ndarray, b_px: np.ndarray, radius_px: float, std_px: float = 0.0) -> float:
     """Object keypoint similarity of two poses (COCO), in [0, 1].
 
     Args:
         a_px: (landmarks, 2).
         b_px: (landmarks, 2).
         radius_px: size of the body.
+        std_px: along an axis, of where one of them is expected.
     """
     squared = np.sum((a_px - b_px) ** 2, axis=-1)
-    return float(np.mean(np.exp(-squared / (2 * (_LANDMARK_SPREAD * radius_px) ** 2))))
+    return float(np.mean(np.exp(-squared / (2 * ((_LANDMARK_SPREAD * radius_px) ** 2 + std_px**2)))))
 
 
 def overlap_groups(boxes_px: np.ndarray) -> list[list[int]]:

@@ -102,7 +102,7 @@ def _difference(person: _Followed, expected: Motion, body: SeenBody) -> float:
     last = person.sightings[-1]
     scale = expected.radius_px / last.radius_px
     joints_px = expected.centre_px + scale * (person.joints_px - last.centre_px)
-    return 1 - landmark_similarity(joints_px, body.joints_px, expected.radius_px)
+    return 1 - landmark_similarity(joints_px, body.joints_px, expected.radius_px, expected.centre_std_px)
 
 
 def _sighting(frame: int, image: np.ndarray, body: SeenBody) -> Sighting:
