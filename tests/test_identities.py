@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rlemasklib import RLEMask
 
+from nlf_pipeline.segmenters.collected_people import CollectedPeople
 from nlf_pipeline.segmenters.encounters import cut_tracklets
-from nlf_pipeline.segmenters.identities import identify
+from nlf_pipeline.segmenters.identities import Doubt, Identities, identify
 from nlf_pipeline.segmenters.linking import best_links, chains, rivalries
 from nlf_pipeline.segmenters.strays import swapped_frames
 from nlf_pipeline.segmenters.tracklets import Sighting, changes, reliability
@@ -184,6 +185,20 @@ def test_patterns_that_jump_and_vanish_are_less_reliable_than_people():
     flickering = walk(range(0, 90, 4), lambda t: 300.0, RED, rng)
     assert reliability(person, FPS) > 0.7
     assert max(reliability(jumping, FPS), reliability(flickering, FPS)) < 0.6
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_patterns_and_doubts_about_them_are_collected_where_they_may_be_people(keep):
+    rng = np.random.default_rng(11)
+    short, person = (walk(range(n), lambda t: 5.0 * t, RED, rng) for n in (5, 90))
+    jumping = walk(range(90), lambda t: 300.0, RED, rng, noise_px=15)
+    collected = CollectedPeople(0.6, keep_unreliable=keep)
+    doubts = Doubt(1, 2, (1, 2), "crossing", 0.5), Doubt(3, 4, (0, 2), "crossing", 0.5)
+    collected.add(Identities((short, jumping, person), doubts), slice(0, 90), FPS)
+    assert collected.people == ([jumping, person] if keep else [person])
+    assert collected.unreliable == ({0} if keep else set())
+    assert [doubt.person_ids for doubt in collected.doubts] == ([[0, 1]] if keep else [])
+    assert collected.n_patterns == (1 if keep else 2)
 
 
 # --- doubts

@@ -98,6 +98,14 @@ def test_doubts_are_about_the_people_followed_under_their_new_ids():
     assert [(d.start, d.person_ids) for d in people.doubts.doubts] == [(1, [1]), (2, [1])]
 
 
+def test_the_unreliable_are_followed_only_where_a_point_chooses_them():
+    everybody, shots = tracks(SMALL, LARGE), [slice(0, 4)]
+    people = choose_people(everybody, PeopleChoice(2, (), 0), shots, unreliable=[1])
+    assert people.followed.masks == (tuple(SMALL),) and people.bystanders.masks == (tuple(LARGE),)
+    people = choose_people(everybody, PeopleChoice(2, ((100.0, 50.0),), 0), shots, unreliable=[1])
+    assert people.followed.masks == (tuple(LARGE),) and people.bystanders.masks == (tuple(SMALL),)
+
+
 def test_a_point_just_beside_somebody_still_means_him():
     assert choose(tracks(LARGE, SMALL), points=((31.0, 50.0),)).followed.masks == (tuple(SMALL),)
 

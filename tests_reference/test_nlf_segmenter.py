@@ -88,6 +88,34 @@ def test_somebody_unseen_for_a_moment_is_the_same_person(run):
     assert people.visible[1].tolist() == [not 10 <= t < 15 for t in range(24)]
 
 
+def touching(n, at):
+    """A child beside somebody; in the frames `at` the two are found as one, whose body stands between them."""
+    boxes = [[(0, 100, 40, 30, 100), (1, 134, 90, 16, 50)] for _ in range(n)]
+    for t in at:
+        boxes[t].append((0, 128, 100, 8, 20))
+    return boxes
+
+
+@pytest.mark.parametrize(("n", "at"), [(12, (5, 6)), (5, (1, 3)), (24, range(1, 24, 2))])
+def test_who_is_found_together_with_somebody_for_moments_is_not_lost(run, n, at):
+    people, bystanders = run(touching(n, at))
+    assert len(people.person_ids) + len(bystanders.person_ids) == 2
+    tracks = [*people.masks, *bystanders.masks]
+    for x, y in ((115, 60), (142, 110)):
+        for t in sorted({*range(n)} - {*at}):
+            there = [mask.to_array()[y - 10 : y + 10, x - 9 : x + 9] for track in tracks if (mask := track[t])]
+            assert np.any(there)
+
+
+def test_who_jumps_about_is_followed_only_where_a_point_chooses_him(run):
+    boxes = touching(24, range(1, 24, 2))
+    people, bystanders = run(boxes)
+    assert people.person_ids == (1,) and bystanders.person_ids == (2,)
+    assert np.median(centres(people.masks[0])[:, 0]) > np.median(centres(bystanders.masks[0])[:, 0])
+    people, bystanders = run(boxes, select_points=((115.0, 90.0),))
+    assert people.visible.all() and people.visible.shape == (1, 24) and bystanders.visible.sum() == 12
+
+
 def test_a_cut_ends_everybody(run):
     people, _ = run(walking(24), cuts=(12,))
     assert sorted(people.visible.sum(axis=1)) == [12] * 4

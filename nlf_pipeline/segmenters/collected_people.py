@@ -19,19 +19,29 @@ class CollectedPeople:
 
     least_reliability: float
     """Below it something counts as a pattern that was taken for a person."""
+    keep_unreliable: bool = False
+    """Whether patterns are collected too, because they may be people all the same."""
     people: list[Tracklet] = field(default_factory=list)
+    unreliable: set[int] = field(default_factory=set)
+    """Rows of patterns."""
     doubts: list[IdentityDoubt] = field(default_factory=list)
     """By row."""
     n_patterns: int = 0
+    """Whatever was seen and not collected."""
 
     def add(self, found: Identities, shot: slice, fps: float) -> None:
         """Add the people of a shot."""
         shortest = min(_SHORTEST_S * fps, (shot.stop - shot.start) / 2)
         row_of: dict[int, int] = {}
         for k, person in enumerate(found.people):
-            if len(person) >= shortest and reliability(person, fps) > self.least_reliability:
+            if len(person) < shortest:
+                continue
+            reliable = reliability(person, fps) > self.least_reliability
+            if reliable or self.keep_unreliable:
                 row_of[k] = len(self.people)
                 self.people.append(person)
+            if not reliable and self.keep_unreliable:
+                self.unreliable.add(row_of[k])
         self.doubts += _doubts_by_row(found.doubts, row_of)
         self.n_patterns += len(found.people) - len(row_of)
 

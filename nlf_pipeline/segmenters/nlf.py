@@ -64,14 +64,19 @@ class NlfSegmenter:
         K = pinhole_matrix(focal_from_fov(self._options.default_fov_degrees, facts.size_px), facts.size_px)
         deep_frames = framepump.VideoFrames(frames.path, dtype=np.uint16)
         found = iter(progress(self._find(deep_frames, K), facts.n_frames, "segment"))
-        collected = CollectedPeople(_LEAST_RELIABILITY)
+        collected = CollectedPeople(_LEAST_RELIABILITY, keep_unreliable=True)
         for shot in facts.shots():
             tracker = BodyTracker(facts.fps)
             for frame, (image, bodies) in zip(range(shot.start, shot.stop), found, strict=False):
                 tracker.step(frame, image, self._visible(bodies, K, facts.size_px))
             collected.add(identify(tracker.finish(), facts.fps, facts.size_px), shot, facts.fps)
-        log.info("%d people were seen", len(collected.people))
-        return choose_people(collected.tracks(facts), choice, facts.shots(), collected.doubts)
+        log.info(
+            "%d people were seen; %d of them jump about too much to be followed unless select_points name them",
+            len(collected.people),
+            len(collected.unreliable),
+        )
+        everybody = collected.tracks(facts)
+        return choose_people(everybody, choice, facts.shots(), collected.doubts, collected.unreliable)
 
     def _find(self, frames: Iterable[np.ndarray], K: np.ndarray) -> Iterator[tuple[np.ndarray, FoundBodies]]:
         """Every frame as (height, width, 3) uint8 RGB, and the bodies in it."""

@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 from rlemasklib import RLEMask
@@ -32,7 +32,11 @@ def prominence(tracks: MaskTracks) -> np.ndarray:
 
 
 def choose_people(
-    everybody: MaskTracks, choice: PeopleChoice, shots: Sequence[slice], doubts: Sequence[IdentityDoubt] = ()
+    everybody: MaskTracks,
+    choice: PeopleChoice,
+    shots: Sequence[slice],
+    doubts: Sequence[IdentityDoubt] = (),
+    unreliable: Collection[int] = (),
 ) -> SegmentedPeople:
     """Split people into those to follow and bystanders, each with the most prominent first, and number them.
 
@@ -43,6 +47,7 @@ def choose_people(
         choice: whom to follow.
         shots: frame ranges between cuts.
         doubts: about `everybody`, by row.
+        unreliable: rows of `everybody` that are followed only where a point chooses them.
 
     Raises:
         UserError: if a select_point lies outside the picture or on nobody.
@@ -54,13 +59,14 @@ def choose_people(
         followed = [k for k in ranking if k in wanted]
     else:
         visible = everybody.visible
-        first_of = {id(shot): [k for k in ranking if visible[k, shot].any()][: choice.max_persons] for shot in shots}
-        wanted = set(itertools.chain.from_iterable(first_of.values()))
+        able = [k for k in ranking if k not in unreliable]
+        first_of = [[k for k in able if visible[k, shot].any()][: choice.max_persons] for shot in shots]
+        wanted = set(itertools.chain.from_iterable(first_of))
         followed = [k for k in ranking if k in wanted]
     others = [k for k in ranking if k not in wanted]
     if others and followed:
         log.info(
-            "%d people are followed; %d less prominent are left out: %s",
+            "%d people are followed; %d others are left out: %s",
             len(followed),
             len(others),
             "; ".join(_describe(everybody, k) for k in others),
