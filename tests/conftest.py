@@ -1,26 +1,14 @@
+"""What many tests need: body models, the own and those of registered users."""
+
 from pathlib import Path
 
 import pytest
-import torch
 from registered_bodies import write_smpl, write_smplx
 
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
-from nlf_pipeline.build_body import build_body
 from nlf_pipeline.import_body import import_body
 
-
-@pytest.fixture(scope="session", autouse=True)
-def one_torch_thread() -> None:
-    """Threads that wait for one another cost more than they bring on tensors this small."""
-    torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="session")
-def body_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The open body, built once for all tests."""
-    folder = tmp_path_factory.mktemp("body_models") / "open"
-    build_body(out=folder)
-    return folder
+pytest_plugins = ["shared_fixtures"]
 
 
 @pytest.fixture(scope="session")

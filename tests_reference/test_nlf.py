@@ -14,7 +14,6 @@ from standins.nlf import HEIGHT_M, REPORT_SCALE, REPORTED, UNCERTAINTY_M, canoni
 
 from nlf_pipeline.artefacts import Intrinsics, VideoFacts
 from nlf_pipeline.body_models import SUBSET_SIZE
-from nlf_pipeline.build_body import build_body
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.estimate import estimate
 from nlf_pipeline.estimators.nlf import NlfEstimator
@@ -48,13 +47,6 @@ DETECT_SCHEMA = (
     "int max_detections=150, bool detector_flip_aug=False, bool detector_both_flip_aug=False, "
     "bool suppress_implausible_poses=True, Tensor[]? extra_boxes=None) -> Dict(str, Tensor[])"
 )
-
-
-@pytest.fixture(scope="session")
-def body_dir(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("body_models") / "open"
-    build_body(out=folder)
-    return folder
 
 
 @pytest.fixture(scope="session")

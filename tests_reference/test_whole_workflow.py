@@ -18,7 +18,6 @@ from standins import deeplabv3, droid, maskrcnn, nlf, rife, stcn
 from synthetic_videos import write_video
 
 from nlf_pipeline.artefacts import Bodies, CameraReport, Cameras, Intrinsics
-from nlf_pipeline.build_body import build_body
 from nlf_pipeline.geometry import invert_rigid, transform_points
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.predictions import Predictions
@@ -97,12 +96,10 @@ def snakemake(folder: Path, *settings: str, options: tuple[str, ...] = ()) -> su
 
 
 @pytest.fixture(scope="module")
-def workplace(tmp_path_factory) -> Path:
+def workplace(body_dir, tmp_path_factory) -> Path:
     """A working directory with a clip, weights and SMPL."""
     folder = tmp_path_factory.mktemp("reference")
-    body = folder / "open_body"
-    build_body(out=body)
-    write_smpl(folder / "licensed", body)
+    write_smpl(folder / "licensed", body_dir)
     write_all_weights(folder / "resources/weights")
     (folder / "videos_in").mkdir()
     for name, texture in (("textured", 45), ("dark", 5)):
