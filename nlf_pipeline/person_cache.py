@@ -6,14 +6,12 @@ included, makes another key, and what was computed before is found again when th
 
 import hashlib
 import os
-import zipfile
-import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from nlf_pipeline.files import atomic_path
+from nlf_pipeline.array_files import load_arrays, save_arrays
 
 Part = str | bytes | int | float | bool | None | np.ndarray | Iterable["Part"]
 """What a digest can be taken of."""
@@ -71,10 +69,8 @@ class PersonCache:
         if self._folder is None:
             return None
         path = self._folder / f"{key}.npz"
-        try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                arrays = dict(archive)
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error):
+        arrays = load_arrays(path)
+        if arrays is None:
             return None
         os.utime(path)
         self._used.add(path)
@@ -85,8 +81,7 @@ class PersonCache:
         if self._folder is None:
             return
         path = self._folder / f"{key}.npz"
-        with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, **arrays)
+        save_arrays(path, arrays)
         self._used.add(path)
 
     def prune(self) -> None:
