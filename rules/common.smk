@@ -11,7 +11,6 @@ from nlf_pipeline.errors import UserError
 from nlf_pipeline.files import check_exists, check_readable
 from nlf_pipeline.weights.records import check_unchanged, record_path
 from nlf_pipeline.weights.registry import WEIGHTS_DIR, find_weight, load_body_models, load_registry
-from nlf_pipeline.workflow.contradictions import is_youtube_id
 from nlf_pipeline.workflow.model_sets import (
     backend_options,
     environment,
@@ -30,6 +29,7 @@ from nlf_pipeline.workflow.settings import (
     put_commands_on_path,
 )
 from nlf_pipeline.workflow.versions import code_version
+from nlf_pipeline.workflow.video_ids import is_youtube_id
 
 VIDEOS_IN = Path("videos_in")
 TRUTH = Path("truth")

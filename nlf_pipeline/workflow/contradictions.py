@@ -1,13 +1,10 @@
 """Settings that are each allowed but make no sense together, told in words."""
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nlf_pipeline.weights.registry import load_body_models
-
-_PLAIN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
+from nlf_pipeline.workflow.video_ids import ID_RULE, is_video_id
 
 
 def contradictions(settings: Mapping[str, Any]) -> Iterable[str]:
@@ -17,11 +14,8 @@ def contradictions(settings: Mapping[str, Any]) -> Iterable[str]:
         settings: complete, each of the right form, backends filled in.
     """
     for video_id in settings["video_id"]:
-        if not _PLAIN_ID.fullmatch(video_id) and not is_youtube_id(video_id):
-            yield (
-                f"video_id: found {video_id!r}, expected 1-64 letters, digits, - and _ (the first a letter or digit), "
-                "or the 11 characters of a YouTube id. Rename the file in videos_in/ to match."
-            )
+        if not is_video_id(video_id):
+            yield f"video_id: found {video_id!r}, expected {ID_RULE}. Rename the file in videos_in/ to match."
     yield from _about_the_camera(settings)
     yield from _about_the_body(settings)
     if settings["person_height"] and settings["measured_distance"]:
@@ -30,11 +24,6 @@ def contradictions(settings: Mapping[str, Any]) -> Iterable[str]:
         yield f"measured_distance: found {settings['measured_distance'][0]} metres, expected more than 0"
     if settings["time_range"] and not settings["time_range"][0] < settings["time_range"][1]:
         yield f"time_range: found {settings['time_range']}, expected the start before the end"
-
-
-def is_youtube_id(video_id: str) -> bool:
-    """Whether this could be a YouTube id."""
-    return _YOUTUBE_ID.fullmatch(video_id) is not None
 
 
 def _about_the_camera(settings: Mapping[str, Any]) -> Iterable[str]:

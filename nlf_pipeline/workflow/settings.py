@@ -19,7 +19,7 @@ from nlf_pipeline.workflow.contradictions import contradictions
 from nlf_pipeline.workflow.model_sets import with_models
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi")
-_Validator = extend(
+SettingsValidator = extend(
     jsonschema.Draft202012Validator,
     type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("number", lambda _, value: _is_finite(value)),
 )
@@ -40,13 +40,26 @@ def checked_settings(config: Mapping[str, Any], arguments: Iterable[str], schema
     Raises:
         UserError: naming every wrong key or value with what is allowed.
     """
+    complete = completed_settings(given_settings(config, arguments, schema))
+    _stop_at(contradictions(complete))
+    return complete
+
+
+def given_settings(config: Mapping[str, Any], arguments: Iterable[str], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of which each is allowed; what is null is not yet decided, so that a video's own can be put over them.
+
+    Args and errors: as `checked_settings`.
+    """
     settings = {**config, **_typed_again(arguments)}
     if isinstance(settings.get("video_id"), str):
         settings["video_id"] = [part.strip() for part in settings["video_id"].split(",")]
-    _stop_at(dict.fromkeys(_describe(error, schema) for error in _Validator(schema).iter_errors(settings)))
-    complete = with_models(settings)
-    _stop_at(contradictions(complete))
-    return {**complete, "person_height": _height_list(settings["person_height"])}
+    _stop_at(dict.fromkeys(_describe(error, schema) for error in SettingsValidator(schema).iter_errors(settings)))
+    return settings
+
+
+def completed_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that stages are given: each stage's backend filled in, people's heights as a list."""
+    return {**with_models(settings), "person_height": _height_list(settings["person_height"])}
 
 
 def _stop_at(problems: Iterable[str]) -> None:
