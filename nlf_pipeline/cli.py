@@ -66,6 +66,7 @@ _CURES = {
     errno.EEXIST: "Put no file where a folder is expected",
     errno.ENOSPC: "Free some space",
     errno.EDQUOT: "Free some space",
+    errno.EFBIG: "Allow larger files (ulimit -f), or choose a disk whose file system has them",
 }
 """What to do about errors that are the machine's, not ours."""
 _INTERRUPTED = 130

@@ -1,6 +1,8 @@
 """Inputs are looked at before they are opened; outputs appear whole or not at all."""
 
 import contextlib
+import errno
+import fcntl
 import glob
 import os
 import tempfile
@@ -8,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nlf_pipeline.errors import UserError
+
+_FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def check_readable(path: Path, expected: str) -> None:
@@ -40,22 +44,69 @@ def check_exists(path: Path, expected: str) -> None:
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside `path`; rename it to `path` on success, delete it on failure.
 
-    The suffix is kept, because encoders choose their container by it.
+    What appears under `path` is on the disk, so that it is whole after a power cut, too. The suffix is kept, because
+    encoders choose their container by it.
+
+    Raises:
+        OSError: naming `path`, if the disk is full.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for left_behind in path.parent.glob(f".{glob.escape(path.stem)}-????????{path.suffix}"):
-        # By a process that was killed; encoders keep files of their own beside theirs.
-        for part in path.parent.glob(f"{glob.escape(left_behind.stem)}.*"):
-            part.unlink(missing_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    os.close(descriptor)
-    temporary = Path(name)
+    with _naming_full_disk(path), contextlib.ExitStack() as held:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_left_behind(path)
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+        held.callback(os.close, descriptor)
+        _mark_as_in_use(descriptor)
+        temporary = Path(name)
+        try:
+            yield temporary
+            written = os.open(temporary, os.O_RDWR)  # an encoder may have put another file there
+            held.callback(os.close, written)
+            _mark_as_in_use(written)
+            umask = os.umask(0)
+            os.umask(umask)
+            temporary.chmod(0o666 & ~umask)  # mkstemp makes it private to the user
+            os.fsync(written)
+            temporary.replace(path)
+            _sync_folder(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _remove_left_behind(path: Path) -> None:
+    """Remove temporary files for `path` of processes that were killed; those of processes that live are locked."""
+    for temporary in path.parent.glob(f".{glob.escape(path.stem)}-????????{glob.escape(path.suffix)}"):
+        with contextlib.suppress(OSError), temporary.open("r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for part in path.parent.glob(f"{glob.escape(temporary.stem)}.*"):  # encoders' own, beside theirs
+                part.unlink(missing_ok=True)
+
+
+def _mark_as_in_use(descriptor: int) -> None:
+    with contextlib.suppress(OSError):  # not every network file system has locks
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put a folder's names on the disk."""
+    with contextlib.suppress(OSError):  # not every file system can
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _naming_full_disk(path: Path) -> Iterator[None]:
+    """Have errors about a full disk name `path`; libraries wrap them in their own kinds, and do not name the file."""
     try:
-        yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)  # mkstemp makes it private to the user
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause is not None and getattr(cause, "errno", None) not in _FULL_DISK:
+            cause = cause.__cause__
+        if cause is None:
+            raise
+        number: int = cause.errno  # type: ignore[attr-defined]
+        raise OSError(number, os.strerror(number), str(path)) from error

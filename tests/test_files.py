@@ -1,5 +1,10 @@
 """Outputs appear whole or not at all, and a killed writer's remains do not pile up."""
 
+import errno
+import os
+import stat
+from pathlib import Path
+
 import pytest
 
 from nlf_pipeline.files import atomic_path
@@ -32,3 +37,69 @@ def test_remains_of_a_killed_writer_are_removed_and_other_files_are_not(tmp_path
         temporary.write_text("whole")
     kept = {path.name for path in tmp_path.iterdir()}
     assert kept == {"a.json", ".ab-abcd1234.json", ".a-abcd9999.mp4", "a-abcd1234.json"}
+
+
+def test_files_of_writers_that_live_and_of_other_outputs_stay(tmp_path):
+    with atomic_path(tmp_path / "a.json") as living:
+        living.write_text("first")
+        (tmp_path / f"{living.stem}.tmp_0a1b").touch()
+        with atomic_path(tmp_path / "a-b.json") as other, atomic_path(tmp_path / "a.json") as second:
+            other.write_text("other")
+            second.write_text("second")
+            assert len({living, second, other}) == 3 and living.read_text() == "first"
+            assert (tmp_path / f"{living.stem}.tmp_0a1b").exists()
+        assert (tmp_path / "a.json").read_text() == "second" and (tmp_path / "a-b.json").read_text() == "other"
+    assert (tmp_path / "a.json").read_text() == "first"
+
+
+def test_an_encoder_may_put_another_file_in_place(tmp_path):
+    with atomic_path(tmp_path / "a.mp4") as temporary:
+        (tmp_path / "encoded").write_text("whole")
+        (tmp_path / "encoded").replace(temporary)
+        with atomic_path(tmp_path / "b.mp4") as other:
+            other.touch()
+    assert (tmp_path / "a.mp4").read_text() == "whole"
+
+
+def test_content_is_on_the_disk_before_the_name_and_the_name_before_it_goes_on(tmp_path, monkeypatch):
+    steps = []
+    real_sync, real_replace = os.fsync, Path.replace
+
+    def sync(descriptor):
+        steps.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "content")
+        real_sync(descriptor)
+
+    def replace(self, target):
+        steps.append("name")
+        return real_replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(Path, "replace", replace)
+    with atomic_path(tmp_path / "a.json") as temporary:
+        temporary.write_text("whole")
+    assert steps == ["content", "name", "folder"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_full_disk_is_told_with_the_name_of_the_output(tmp_path, number):
+    path = tmp_path / "a.json"
+    with pytest.raises(OSError, match="a") as direct, atomic_path(path):
+        raise OSError(number, "full")
+    with pytest.raises(OSError, match="a") as wrapped, atomic_path(path):
+        try:
+            raise OSError(number, "full")
+        except OSError as error:
+            raise RuntimeError("could not encode") from error
+    for caught in (direct.value, wrapped.value):
+        assert (caught.errno, caught.filename) == (number, str(path))
+    assert not [*tmp_path.iterdir()]
+
+
+def test_descriptors_do_not_pile_up(tmp_path):
+    before = len([*Path("/proc/self/fd").iterdir()])
+    for number in range(20):
+        with atomic_path(tmp_path / "a.json") as temporary:
+            temporary.write_text(str(number))
+        with pytest.raises(RuntimeError), atomic_path(tmp_path / "a.json"):
+            raise RuntimeError
+    assert len([*Path("/proc/self/fd").iterdir()]) == before
