@@ -12,7 +12,13 @@ from workflow_runs import REPOSITORY
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.workflow.settings import checked_settings, given_settings
 from nlf_pipeline.workflow.video_ids import is_video_id
-from nlf_pipeline.workflow.video_lists import check_videos, chosen_videos, read_video_list, video_settings
+from nlf_pipeline.workflow.video_lists import (
+    check_videos,
+    chosen_videos,
+    read_video_list,
+    video_settings,
+    videos_of_run,
+)
 
 SCHEMA = yaml.safe_load((REPOSITORY / "config.schema.yaml").read_text())
 CONFIG = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
@@ -230,6 +236,32 @@ def test_some_of_a_list_are_chosen_by_id(tmp_path):
         chosen_videos(listed, ["thre"], None)
 
 
+@pytest.mark.parametrize(
+    ("typed", "ids"),
+    [
+        ([], ["a", "b", "demo"]),
+        (["video_id=b"], ["b"]),
+        (["video_id=demo,a"], ["demo", "a"]),
+        (["shard=1/1"], ["a", "b", "demo"]),
+        (["videos=null"], ["demo"]),
+        (["videos=null", "video_id=x,y"], ["x", "y"]),
+    ],
+)
+def test_the_videos_of_a_run(tmp_path, typed, ids):
+    path = write(tmp_path / "list.csv", "video_id,fov\na,50\nb,\ndemo,\n")
+    settings = given_settings({**CONFIG, "video_id": None}, [f"videos={path}", *typed], SCHEMA)
+    videos = videos_of_run(settings, SCHEMA)
+    assert [video.video_id for video in videos] == ids
+    assert all(video.settings == ({"fov": 50} if video.video_id == "a" else {}) for video in videos)
+
+
+def test_a_run_without_a_list_is_told_of_its_settings(settings):
+    with pytest.raises(UserError) as raised:
+        videos_of_run({**settings, "video_id": ["a", "b"], "static_camera": True, "camera": "klt"}, SCHEMA)
+    assert str(raised.value).startswith("wrong settings (config.yaml or --config):\n  static_camera: ")
+    assert str(raised.value).count("static_camera: found") == 1
+
+
 @given(ids=st.lists(IDS, unique=True, min_size=1, max_size=40), extra=IDS, n=st.integers(1, 6))
 def test_shares_part_a_list_and_do_not_move_as_it_grows(tmp_path_factory, ids, extra, n):
     folder = tmp_path_factory.mktemp("shares")
@@ -248,6 +280,11 @@ def test_shares_are_about_equal(tmp_path):
     listed = read_video_list(write(tmp_path / "list.txt", "\n".join(f"v{i}" for i in range(2000))), SCHEMA)
     sizes = [len(chosen_videos(listed, None, f"{i}/10")) for i in range(1, 11)]
     assert sum(sizes) == 2000 and min(sizes) > 150 and max(sizes) < 250
+
+
+def test_a_share_of_few_videos_may_be_empty(settings):
+    shares = [videos_of_run({**settings, "video_id": ["a", "b"], "shard": f"{i}/9"}, SCHEMA) for i in range(1, 10)]
+    assert sorted(map(len, shares), reverse=True)[:3] in ([1, 1, 0], [2, 0, 0])
 
 
 @pytest.mark.parametrize("shard", ["0/3", "4/3", "1", "1/0", "a/b", "1/2/3", "-1/3"])

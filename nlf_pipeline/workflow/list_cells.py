@@ -16,9 +16,9 @@ from nlf_pipeline.workflow.settings import SettingsValidator
 RUN_WIDE: Mapping[str, str] = {
     "videos": "it says which videos there are",
     "shard": "it says which of the videos this run takes",
+    **dict.fromkeys(sorted(EXECUTION_SETTINGS), "it says how this run computes, and changes no result"),
     "droid_env": "it is a folder of this machine",
     "body_models_dir": "it is a folder of this machine",
-    **dict.fromkeys(sorted(EXECUTION_SETTINGS), "it says how this run computes, and changes no result"),
 }
 """Settings that a single video cannot have, and why."""
 PATH_SETTINGS = frozenset({"camera_file"})

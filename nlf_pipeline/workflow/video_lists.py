@@ -14,10 +14,34 @@ from nlf_pipeline.workflow.settings import VIDEO_SUFFIXES, completed_settings
 from nlf_pipeline.workflow.video_ids import id_of_name
 from nlf_pipeline.workflow.video_tables import read_table
 
+_DEFAULT_IDS = ("demo",)
 _COMMENT = re.compile(r"(^|\s)#.*")
 _SHARD = re.compile(r"([1-9][0-9]*)/([1-9][0-9]*)")
+_SETTINGS = "config.yaml or --config"
+_WRONG_SETTINGS, _WRONG_LIST = f"wrong settings ({_SETTINGS}):", "wrong list of videos (setting videos):"
 _MOST_PROBLEMS = 30
 _KINDS = "a folder of videos, a .txt file of ids or paths, or a .csv file with a column video_id"
+
+
+def videos_of_run(settings: Mapping[str, Any], schema: Mapping[str, Any]) -> list[ListedVideo]:
+    """The videos that the settings `video_id`, `videos` and `shard` choose together; there may be none in a share.
+
+    Args:
+        settings: of all videos, as `settings.given_settings` returns them. Where `videos` is given, `video_id` chooses
+            some of that list, and None stands for all of it; else None stands for the demo.
+        schema: JSON schema of the settings.
+
+    Raises:
+        UserError: naming all that is wrong with the list, or with the chosen videos.
+    """
+    ids, shard = settings["video_id"], settings["shard"]
+    if settings["videos"] is not None:
+        chosen = chosen_videos(read_video_list(Path(settings["videos"]), schema), ids, shard)
+        check_videos(settings, chosen)
+        return chosen
+    ids = ids or _DEFAULT_IDS
+    _stop_at(contradictions(completed_settings({**settings, "video_id": ids})), _WRONG_SETTINGS)
+    return chosen_videos([ListedVideo(video_id, None, {}, _SETTINGS) for video_id in ids], None, shard)
 
 
 def read_video_list(path: Path, schema: Mapping[str, Any]) -> list[ListedVideo]:
@@ -158,8 +182,8 @@ def _share(video_id: str, count: int) -> int:
     return int.from_bytes(hashlib.sha256(video_id.encode()).digest()[:8]) % count + 1
 
 
-def _stop_at(problems: Iterable[str]) -> None:
+def _stop_at(problems: Iterable[str], heading: str = _WRONG_LIST) -> None:
     lines = list(problems)
     if lines:
         more = [f"  and {len(lines) - _MOST_PROBLEMS} more"] if len(lines) > _MOST_PROBLEMS else []
-        raise UserError("\n".join(["wrong list of videos:", *(f"  {line}" for line in lines[:_MOST_PROBLEMS]), *more]))
+        raise UserError("\n".join([heading, *(f"  {line}" for line in lines[:_MOST_PROBLEMS]), *more]))
