@@ -103,8 +103,9 @@ _UNKNOWN_COST = _Cost(4000, 0.1)
 def job_resources(stage: str, settings: Mapping[str, Any], extent: ClipExtent, attempt: int = 1) -> JobResources:
     """What one job asks for.
 
-    Every further attempt gets twice the memory, and as much more time as the first had, up to a day. Memory of the embedded stages was measured for clips of up to ten minutes, their time for clips of seconds; every
-    figure that concerns a GPU is a guess.
+    Every further attempt gets twice the memory, and as much more time as the first had, up to a day. Memory of the
+    embedded stages was measured for clips of up to ten minutes, their time for clips of seconds; every figure that
+    concerns a GPU is a guess.
 
     Args:
         stage: its module's name, such as `track_camera`.
