@@ -35,8 +35,12 @@ GPU 1: NVIDIA A100 80GB (UUID: GPU-bb)
 
 @pytest.fixture
 def smi(tmp_path, monkeypatch):
-    """A host with one device node and the nvidia-smi that the test writes."""
-    monkeypatch.setattr(gpu_devices.glob, "glob", lambda pattern: ["/dev/nvidia0", "/dev/nvidia1"])
+    """A host with the nodes of two devices and the nvidia-smi that the test writes."""
+    dev = tmp_path / "dev"
+    dev.mkdir()
+    for node in ("nvidia0", "nvidia1", "nvidiactl"):
+        (dev / node).touch()
+    monkeypatch.setattr(gpu_devices, "DEV", dev)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
 
     def write(text):

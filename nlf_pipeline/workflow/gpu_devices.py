@@ -1,22 +1,23 @@
 """The GPUs that jobs on this host may share out, and how much memory each has.
 
-CUDA_VISIBLE_DEVICES, set by the user, Slurm or a container, decides which; NLF_PIPELINE_GPUS which of them, and how much
-of their memory. GPUs are told apart by their UUIDs wherever nvidia-smi gives them, so that an index and a UUID of one
-GPU mean the same.
+CUDA_VISIBLE_DEVICES, set by the user, Slurm or a container, decides which; NLF_PIPELINE_GPUS which of them, and how
+much of their memory. GPUs are told apart by their UUIDs wherever nvidia-smi gives them, so that an index and a UUID of
+one GPU mean the same.
 """
 
 import contextlib
-import glob
 import os
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from nlf_pipeline.errors import UserError
 
 CHOICE = "NLF_PIPELINE_GPUS"
 """Environment variable: devices to share out, each with or without the MB to share out, as in `0:20000,1`."""
+DEV = Path("/dev")
 _QUERY = "index,uuid,name,memory.total,memory.free,mig.mode.current"
 _TIMEOUT_S = 10.0
 _RESERVE_MB = 500
@@ -25,6 +26,7 @@ _JOBS_PER_GPU = 4
 """More share a GPU's cores than its memory lets pass each other."""
 _MIG_MB_PER_GB = 970
 """A MIG instance called 1g.10gb has somewhat less than its name says (MIG user guide, device profiles)."""
+_CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _MB = 1 << 20
 
 
@@ -59,8 +61,8 @@ def shared_out_devices(environment: Mapping[str, str]) -> list[Device]:
     wanted = None if visible is None else visible_tokens(visible)
     if wanted == []:
         return []
-    nodes = glob.glob("/dev/nvidia[0-9]*")
-    found = installed_devices() if nodes or os.path.exists("/dev/dxg") else []  # dxg: the GPU in Windows' Linux
+    nodes = list(DEV.glob("nvidia[0-9]*"))
+    found = installed_devices() if nodes or (DEV / "dxg").exists() else []  # dxg: the GPU in Windows' Linux
     if chosen is not None:
         memory = _chosen_memory(chosen)
         named = _named(found, [token for token in memory if wanted is None or token in wanted], environment)
@@ -89,8 +91,8 @@ def host_resources(environment: Mapping[str, str]) -> dict[str, int]:
 def physical_memory_mb() -> int:
     """Of this host, or of the container that this process runs in."""
     host = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    with contextlib.suppress(OSError, ValueError), open("/sys/fs/cgroup/memory.max", encoding="ascii") as limit:
-        return min(host, int(limit.read())) // _MB
+    with contextlib.suppress(OSError, ValueError):  # no limit is said in a word
+        return min(host, int(_CONTAINER_LIMIT.read_text())) // _MB
     return host // _MB
 
 

@@ -13,7 +13,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from nlf_pipeline.errors import UserError
@@ -85,9 +85,9 @@ def living_leases(environment: Mapping[str, str]) -> list[Lease]:
 
 def lease_folder(environment: Mapping[str, str]) -> Path:
     """Folder of this host's leases. What Slurm gave to one of its jobs is shared out within that job only."""
-    slurm_job = environment.get(_SLURM_JOB)
-    name = f"nlf_pipeline-gpus-{os.getuid()}" + (f"-{int(slurm_job)}" if (slurm_job or "").isdecimal() else "")
-    return Path(tempfile.gettempdir()) / name
+    slurm_job = environment.get(_SLURM_JOB, "")
+    name = f"nlf_pipeline-gpus-{os.getuid()}"
+    return Path(tempfile.gettempdir()) / (f"{name}-{slurm_job}" if slurm_job.isdecimal() else name)
 
 
 @contextlib.contextmanager
@@ -148,8 +148,8 @@ def _locked(folder: Path) -> Iterator[int]:
             os.close(directory)
     except OSError as error:
         raise UserError(
-            f"{folder}: cannot keep who uses which GPU here ({error.strerror}). Make room or give permission, or choose "
-            "another folder on this host with the environment variable TMPDIR."
+            f"{folder}: cannot keep who uses which GPU here ({error.strerror}). Make room or give permission, or "
+            "choose another folder on this host with the environment variable TMPDIR."
         ) from error
 
 
@@ -170,8 +170,8 @@ def _opened(folder: Path) -> int:
         if facts.st_uid != os.getuid() or stat.S_IMODE(facts.st_mode) & 0o077:
             os.close(directory)
             raise UserError(
-                f"{folder}: found a folder that others own or can change, expected one of your own with permissions 700 "
-                "that says who uses which GPU. Remove it, or choose another place with the environment variable TMPDIR."
+                f"{folder}: found a folder that others own or can change, expected one of your own with permissions "
+                "700. Remove it, or choose another place for it with the environment variable TMPDIR."
             )
         return directory
 
