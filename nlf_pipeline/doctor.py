@@ -80,12 +80,14 @@ def _findings(
 
 def _video_and_gpu_findings(packages: PackageFacts, models: ModelSet) -> list[Finding]:
     from nlf_pipeline.diagnosis.codecs import codec_facts, codec_findings
+    from nlf_pipeline.diagnosis.gpu_jobs import gpu_job_findings
 
     gpus, complaint = installed_gpus()
     has_gpu = bool(gpus)
     return [
         *codec_findings(codec_facts(has_gpu), has_gpu),
         *gpu_findings(gpus, complaint, packages.torch, models),
+        *gpu_job_findings(os.environ),
     ]
 
 
