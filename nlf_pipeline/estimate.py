@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from nlf_pipeline.artefacts import Intrinsics, VideoFacts
+from nlf_pipeline.chunk_store import ChunkStore
 from nlf_pipeline.errors import ArtefactError, UserError
 from nlf_pipeline.estimators import EstimatorName, make_estimator
 from nlf_pipeline.estimators.nlf_options import NlfOptions
@@ -15,6 +16,7 @@ from nlf_pipeline.predictions import writing_predictions
 from nlf_pipeline.torch_devices import DeviceName
 from nlf_pipeline.video import read_frames
 from nlf_pipeline.weights.registry import WEIGHTS_DIR
+from nlf_pipeline.workflow.versions import code_version
 
 
 def estimate(
@@ -31,6 +33,7 @@ def estimate(
     weights: Path = WEIGHTS_DIR,
     device: DeviceName = "auto",
     nlf: NlfOptions = NlfOptions(),  # noqa: B008  (frozen)
+    checkpoints: Path | None = None,
 ) -> None:
     """Estimate the body of every person in every frame, in the camera frame.
 
@@ -47,6 +50,8 @@ def estimate(
         weights: folder with the weights that nlf needs.
         device: where nlf runs.
         nlf: options of nlf.
+        checkpoints: folder for what is done so far of people who are not in `cache` yet, from which a run that was
+            stopped goes on; removed at the end. Nothing is kept unless given.
 
     Raises:
         UserError: if the files belong to different clips, the body model or the weights are not complete, or the
@@ -59,13 +64,15 @@ def estimate(
     _check_lengths({path: t.n_frames for path, t in all_tracks.items()}, facts)
     if ((tracks.rows_in(detected) < 0) & tracks.visible).any():
         raise ArtefactError(f"{masks} has masks that {detected_masks} does not have. Delete it and run again.")
-    people = PersonCache(cache, None if cache is None else file_digest(video))
+    clip = None if cache is None and checkpoints is None else file_digest(video)
+    people, chunks = PersonCache(cache, clip), ChunkStore(checkpoints, clip, code_version("estimate"))
     person_ids = np.array(tracks.person_ids, dtype=np.int64)
-    method = make_estimator(estimator, body, people, weights, device, nlf)
+    method = make_estimator(estimator, body, people, weights, device, nlf, chunks)
     with writing_predictions(out, person_ids, facts.fps, facts.n_frames) as sink:
         for frame in method.estimate(read_frames(video), facts, tracks, detected, lens):
             sink.append(frame)
     people.prune()
+    chunks.clear()
 
 
 def _check_sizes(sizes_px: Mapping[Path, tuple[int, int]], facts: VideoFacts) -> None:

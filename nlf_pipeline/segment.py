@@ -4,8 +4,10 @@ import logging
 from pathlib import Path
 
 from nlf_pipeline.artefacts import VideoFacts
+from nlf_pipeline.chunk_store import ChunkStore
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.estimators.nlf_options import NlfOptions
+from nlf_pipeline.person_cache import file_digest
 from nlf_pipeline.segmenters import PeopleChoice, SegmenterName, make_segmenter
 from nlf_pipeline.segmenters.stcn_options import StcnOptions
 from nlf_pipeline.torch_devices import DeviceName
@@ -30,6 +32,7 @@ def segment(
     nlf: NlfOptions = NlfOptions(),  # noqa: B008  (frozen)
     weights: Path = WEIGHTS_DIR,
     device: DeviceName = "auto",
+    checkpoints: Path | None = None,
 ) -> None:
     """Find people, follow them through the clip, and mark their pixels.
 
@@ -50,6 +53,8 @@ def segment(
         nlf: options of the backend `nlf`.
         weights: folder with models' weights; `blazepose` needs none.
         device: where `stcn` and `nlf` run.
+        checkpoints: folder for what is done so far, from which a run that was stopped goes on; removed at the end.
+            Nothing is kept unless given.
 
     Raises:
         UserError: if max_persons, seg_init_time or an option is out of range, a select_point lies on nobody, or weights
@@ -57,7 +62,9 @@ def segment(
     """
     facts = VideoFacts.load(video_facts)
     choice = _people_choice(facts, max_persons, select_points, seg_init_time)
-    people = make_segmenter(segmenter, stcn, nlf, weights, device).segment(read_frames(video), facts, choice)
+    chunks = ChunkStore(checkpoints, None if checkpoints is None else file_digest(video))
+    backend = make_segmenter(segmenter, stcn, nlf, weights, device, chunks)
+    people = backend.segment(read_frames(video), facts, choice)
     if not people.followed.person_ids:
         log.warning("%s: no person was found; all later results will be empty.", facts.video_id)
     for person_id, seen in zip(people.followed.person_ids, people.followed.visible.sum(axis=1), strict=True):
@@ -65,6 +72,7 @@ def segment(
     people.followed.save(out)
     people.bystanders.save(bystanders_out)
     people.doubts.save(doubts_out)
+    chunks.clear()
 
 
 def _people_choice(

@@ -68,7 +68,7 @@ def run(tmp_path, body_dir, monkeypatch):
             (RLEMask.from_bbox(np.array([100 * k, 0, 50, 50]), imsize=SIZE_PX),) * n for k in range(len(people))
         )
         inputs = write_inputs(tmp_path, n, masks, cuts)
-        monkeypatch.setattr(landmark_search, "find_landmarks", lambda frames, facts, tracks, rows: people)
+        monkeypatch.setattr(landmark_search, "find_landmarks", lambda frames, facts, tracks, **_: people)
         estimate(**inputs, body=body_dir)
         predictions = Predictions.open(inputs["out"])
         assert predictions.person_ids.tolist() == list(range(10, 10 + len(people)))
@@ -146,13 +146,13 @@ def repaired(tmp_path, body_dir, body, monkeypatch):
     detected.save(tmp_path / "detected_masks.json")
     sought, solved = [], []
 
-    def find(frames, facts, tracks, rows):
+    def find(frames, facts, tracks, rows, **_):
         sought.extend(tracks.person_ids[row] for row in rows)
         return [walkers[row] for row in rows]
 
-    def solve(tracks, *arguments):
+    def solve(tracks, *arguments, **kept):
         solved.append(len(tracks))
-        return windowed_solve.solve_windows(tracks, *arguments, SolveSettings(iterations=4))
+        return windowed_solve.solve_windows(tracks, *arguments, settings=SolveSettings(iterations=4), **kept)
 
     monkeypatch.setattr(landmark_search, "find_landmarks", find)
     monkeypatch.setattr(blazepose, "solve_windows", solve)

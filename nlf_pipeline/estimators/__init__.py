@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 import framepump
 
 from nlf_pipeline.artefacts import Intrinsics, VideoFacts
+from nlf_pipeline.chunk_store import ChunkStore
 from nlf_pipeline.estimators.nlf_options import NlfOptions
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.person_cache import PersonCache
@@ -37,7 +38,13 @@ class BodyEstimator(Protocol):
 
 
 def make_estimator(
-    name: EstimatorName, body_dir: Path, cache: PersonCache, weights: Path, device: DeviceName, nlf: NlfOptions
+    name: EstimatorName,
+    body_dir: Path,
+    cache: PersonCache,
+    weights: Path,
+    device: DeviceName,
+    nlf: NlfOptions,
+    checkpoints: ChunkStore = ChunkStore(None),  # noqa: B008  (keeps nothing)
 ) -> BodyEstimator:
     """The backend called `name`.
 
@@ -48,6 +55,7 @@ def make_estimator(
         weights: folder with models' weights, where the method needs them.
         device: where models run that can use a GPU.
         nlf: options of NLF.
+        checkpoints: of the clip, for people who are half done; nlf keeps all in the cache as it goes.
 
     Raises:
         UserError: if the body model or the weights are not complete, or the device cannot be used.
@@ -56,7 +64,7 @@ def make_estimator(
         case "blazepose":
             from nlf_pipeline.estimators.blazepose import BlazePoseEstimator
 
-            return BlazePoseEstimator(body_dir, cache)
+            return BlazePoseEstimator(body_dir, cache, checkpoints)
         case "nlf":
             from nlf_pipeline.estimators.nlf import NlfEstimator
 

@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 from nlf_pipeline.artefacts import Intrinsics, VideoFacts
 from nlf_pipeline.body_kinds import smpl_carriers
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
+from nlf_pipeline.chunk_store import ChunkStore
 from nlf_pipeline.estimators.landmark_body import LandmarkBody
 from nlf_pipeline.estimators.landmark_reuse import cached_landmarks, joined_landmarks
 from nlf_pipeline.estimators.landmark_tracks import (
@@ -52,11 +53,25 @@ class _PersonMotion:
 class BlazePoseEstimator:
     """Landmarks by every mask, then each person's body over all his frames at once, then meshes."""
 
-    def __init__(self, body_dir: Path, cache: PersonCache) -> None:
-        """Load the body in `body_dir`; raises UserError if something is missing there."""
+    def __init__(
+        self,
+        body_dir: Path,
+        cache: PersonCache,
+        checkpoints: ChunkStore = ChunkStore(None),  # noqa: B008  (keeps nothing)
+    ) -> None:
+        """Load the body.
+
+        Args:
+            body_dir: folder with the body model.
+            cache: of the clip's people.
+            checkpoints: of the clip, for people who are half done.
+
+        Raises:
+            UserError: if something is missing in `body_dir`.
+        """
         self._body = LandmarkBody.load(body_dir)
         self._meshes = BodyMeshes(load_body_model(body_dir, subset=True))
-        self._cache = cache
+        self._cache, self._checkpoints = cache, checkpoints
 
     def estimate(
         self,
@@ -68,7 +83,8 @@ class BlazePoseEstimator:
     ) -> Iterator[FramePredictions]:
         """One FramePredictions per frame, in order, rows as in `tracks`, camera frame."""
         rows = tracks.rows_in(detected)
-        found = cached_landmarks(self._cache, frames, facts, detected, sorted({*rows.flat} - {-1}))
+        wanted = sorted({*rows.flat} - {-1})
+        found = cached_landmarks(self._cache, self._checkpoints, frames, facts, detected, wanted)
         people = [
             without_wrong_sizes(joined_landmarks(found, person_rows), facts.shots(), facts.fps) for person_rows in rows
         ]
@@ -93,14 +109,14 @@ class BlazePoseEstimator:
         kept = self._cache.load(key)
         if kept is not None:
             return _PersonMotion(**kept)
-        motion = self._solve(person, segments, facts, intrinsics)
+        motion = self._solve(key, person, segments, facts, intrinsics)
         self._cache.save(key, vars(motion))
         return motion
 
     def _solve(
-        self, person: PersonLandmarks, segments: list[slice], facts: VideoFacts, intrinsics: Intrinsics
+        self, key: str, person: PersonLandmarks, segments: list[slice], facts: VideoFacts, intrinsics: Intrinsics
     ) -> _PersonMotion:
-        """One person's body, from all his frames at once, and from nobody else's."""
+        """One person's body, from all his frames at once, and from nobody else's; half done, it is kept under `key`."""
         tracks = [resample(camera_track(person, frames, intrinsics, facts.fps)) for frames in segments]
         n_joints, n_betas = self._body.joint_directions.shape[0], self._body.joint_directions.shape[-1]
         motion = _PersonMotion(
@@ -108,7 +124,8 @@ class BlazePoseEstimator:
             np.zeros((facts.n_frames, 3), np.float32),
             np.zeros((facts.n_frames, n_betas), np.float32),
         )
-        for frames, track in zip(segments, solve_windows(tracks, self._body, standing_prior()), strict=True):
+        solved = solve_windows(tracks, self._body, standing_prior(), checkpoints=self._checkpoints, name=key)
+        for frames, track in zip(segments, solved, strict=True):
             n = frames.stop - frames.start
             motion.R[frames] = spread_rotations(track.R, n)
             motion.root[frames] = spread_points(track.root, n)

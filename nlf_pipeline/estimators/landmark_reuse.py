@@ -1,12 +1,14 @@
 """Landmarks found once per detected track: moving masks from one person to another never looks at the video again."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 
+import framepump
 import numpy as np
 
 from nlf_pipeline.artefacts import VideoFacts
+from nlf_pipeline.chunk_store import ChunkStore
 from nlf_pipeline.estimators.landmark_tracks import PersonLandmarks
 from nlf_pipeline.masks import MaskTracks, encoded
 from nlf_pipeline.person_cache import PersonCache, digest
@@ -16,12 +18,18 @@ log = logging.getLogger(__name__)
 
 
 def cached_landmarks(
-    cache: PersonCache, frames: Iterable[np.ndarray], facts: VideoFacts, detected: MaskTracks, rows: Sequence[int]
+    cache: PersonCache,
+    checkpoints: ChunkStore,
+    frames: framepump.VideoFrames | Sequence[np.ndarray],
+    facts: VideoFacts,
+    detected: MaskTracks,
+    rows: Sequence[int],
 ) -> dict[int, PersonLandmarks]:
     """Landmarks of some of the detected people, found anew only where the cache has none.
 
     Args:
         cache: of this clip's people.
+        checkpoints: of this clip, for what is found before all of it is.
         frames: (height, width, 3) uint8 RGB, facts.n_frames of them; not read if all is in the cache.
         facts: of the clip.
         detected: who is where, before any edit.
@@ -39,7 +47,9 @@ def cached_landmarks(
     if missing:
         from nlf_pipeline.estimators.landmark_search import find_landmarks  # loads the model's library
 
-        for row, person in zip(missing, find_landmarks(frames, facts, detected, rows=missing), strict=True):
+        name = f"landmarks-{digest([keys[row] for row in missing])}"
+        people = find_landmarks(frames, facts, detected, rows=missing, checkpoints=checkpoints, name=name)
+        for row, person in zip(missing, people, strict=True):
             cache.save(keys[row], vars(person))
             found[row] = person
     return found

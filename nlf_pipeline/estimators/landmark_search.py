@@ -4,12 +4,14 @@ import os
 import queue
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
+import framepump
 import numpy as np
 
 from nlf_pipeline.artefacts import VideoFacts
 from nlf_pipeline.blazepose import BodyCircle, FramePacket, PoseLandmarker, PoseLandmarks
+from nlf_pipeline.chunk_store import ChunkStore
 from nlf_pipeline.estimators.landmark_tracks import PersonLandmarks
 from nlf_pipeline.estimators.roi_landmarks import Landmarker, PersonFollower
 from nlf_pipeline.masks import MaskTracks
@@ -17,6 +19,8 @@ from nlf_pipeline.progress import progress
 
 _CHUNK_FRAMES = 8
 _CHUNKS_AHEAD = 2
+_KEPT_FRAMES = 64 * _CHUNK_FRAMES
+"""Kept together while others are still sought: about half a minute's work."""
 
 
 class LandmarkerPool:
@@ -47,12 +51,17 @@ class _Search:
     last_task: Future[None] | None = None
 
 
+_FIELDS = tuple(entry.name for entry in fields(PersonLandmarks))
+
+
 def find_landmarks(
-    frames: Iterable[np.ndarray],
+    frames: framepump.VideoFrames | Sequence[np.ndarray],
     facts: VideoFacts,
     tracks: MaskTracks,
     landmarker: Landmarker | None = None,
     rows: Sequence[int] | None = None,
+    checkpoints: ChunkStore = ChunkStore(None),  # noqa: B008  (keeps nothing)
+    name: str = "landmarks",
 ) -> list[PersonLandmarks]:
     """Landmarks of everybody in every frame.
 
@@ -62,6 +71,8 @@ def find_landmarks(
         tracks: who is where.
         landmarker: the model, called from several threads; None for BlazePose, loaded once per thread.
         rows: whom of them to find; None for everybody. What is found of one does not depend on who else is sought.
+        checkpoints: where to keep what is found, a stretch of frames at a time.
+        name: under which to keep it; it stands for everything that the result depends on.
 
     Returns:
         One per row sought.
@@ -87,17 +98,44 @@ def find_landmarks(
             if landmarks is not None:
                 _record(search.found, t, landmarks)
 
+    first = _take_up(searches, facts.n_frames, checkpoints, name)
     with ThreadPoolExecutor(n_threads) as pool:
         chunks: list[list[Future[None]]] = []
-        for start, images in _in_chunks(progress(frames, facts.n_frames, "landmarks")):
+        for start, images in _in_chunks(progress(frames[first:], facts.n_frames - first, "landmarks"), first):
             for search in searches:
                 search.last_task = pool.submit(follow, search, search.last_task, start, images)
             chunks.append([search.last_task for search in searches if search.last_task is not None])
-            if len(chunks) > _CHUNKS_AHEAD:
+            stop = start + len(images)
+            is_kept = checkpoints.keeps and stop % _KEPT_FRAMES == 0
+            while len(chunks) > (0 if is_kept else _CHUNKS_AHEAD):
                 _wait(chunks.pop(0))
+            if is_kept:
+                checkpoints.save(name, stop // _KEPT_FRAMES - 1, _pack(searches, slice(stop - _KEPT_FRAMES, stop)))
         for chunk in chunks:
             _wait(chunk)
     return [search.found for search in searches]
+
+
+def _pack(searches: Sequence[_Search], frames: slice) -> dict[str, np.ndarray]:
+    """What was found in some frames, and where everybody is in the last of them."""
+    circles = [search.follower.circle for search in searches]
+    points = np.array([(0, 0, 0, 0) if c is None else (*c.centre_px, *c.rim_px) for c in circles], dtype=np.float64)
+    found = {name: np.stack([getattr(search.found, name)[frames] for search in searches]) for name in _FIELDS}
+    return {**found, "circles_px": points.reshape(-1, 2, 2), "has_circle": np.array([c is not None for c in circles])}
+
+
+def _take_up(searches: Sequence[_Search], n_frames: int, checkpoints: ChunkStore, name: str) -> int:
+    """Put what is kept where it was found; returns the first frame to look at."""
+    number = 0
+    while (number + 1) * _KEPT_FRAMES <= n_frames and (kept := checkpoints.load(name, number)) is not None:
+        frames = slice(number * _KEPT_FRAMES, (number + 1) * _KEPT_FRAMES)
+        for k, search in enumerate(searches):
+            for column in _FIELDS:
+                getattr(search.found, column)[frames] = kept[column][k]
+            centre_px, rim_px = kept["circles_px"][k]
+            search.follower = PersonFollower(BodyCircle(centre_px, rim_px) if kept["has_circle"][k] else None)
+        number += 1
+    return number * _KEPT_FRAMES
 
 
 def _wait(tasks: list[Future[None]]) -> None:
@@ -110,10 +148,9 @@ def _record(found: PersonLandmarks, t: int, landmarks: PoseLandmarks) -> None:
     found.visibility[t], found.found[t] = landmarks.visibility, True
 
 
-def _in_chunks(frames: Iterable[np.ndarray]) -> Iterator[tuple[int, list[np.ndarray]]]:
-    """(index of the first frame, frames) of a few frames at a time."""
+def _in_chunks(frames: Iterable[np.ndarray], start: int) -> Iterator[tuple[int, list[np.ndarray]]]:
+    """(index of the first frame, frames) of a few frames at a time, the first of which is `start`."""
     chunk: list[np.ndarray] = []
-    start = 0
     for frame in frames:
         chunk.append(frame)
         if len(chunk) == _CHUNK_FRAMES:

@@ -93,8 +93,10 @@ def find_in_region(
 class PersonFollower:
     """Finds one person's landmarks in frame after frame of a shot."""
 
-    def __init__(self) -> None:
-        self._circle: BodyCircle | None = None
+    def __init__(self, circle: BodyCircle | None = None) -> None:
+        """Start anew, or go on from where somebody was in the frame before."""
+        self.circle = circle
+        """Where he is in the last frame looked at; None if he was not found there."""
 
     def find(
         self, landmarker: Landmarker, image: np.ndarray, mask: RLEMask | None, others: Sequence[RLEMask]
@@ -109,14 +111,14 @@ class PersonFollower:
         """
         found = None
         if mask is not None and mask.any():
-            if self._circle is not None:
-                found = find_in_region(landmarker, image, self._circle, mask, others)
+            if self.circle is not None:
+                found = find_in_region(landmarker, image, self.circle, mask, others)
             if found is None or agreement(found, mask) < _MIN_AGREEMENT:
                 found = _start_from_mask(landmarker, image, mask, others)
         if found is None or mask is None:
-            self._circle = None
+            self.circle = None
             return None
-        self._circle = found.circle
+        self.circle = found.circle
         trust = np.where(on_mask(found, mask), 1.0, _OFF_MASK_TRUST)
         return replace(found, visibility=found.visibility * trust)
 

@@ -1,9 +1,11 @@
 """Solving tracks of any length in bounded memory: overlapping windows, blended where they overlap."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 
 import numpy as np
 
+from nlf_pipeline.chunk_store import ChunkStore
 from nlf_pipeline.estimators.landmark_body import LandmarkBody
 from nlf_pipeline.estimators.landmark_tracks import LandmarkTrack
 from nlf_pipeline.estimators.pose_prior import PosePrior
@@ -23,6 +25,8 @@ def solve_windows(
     prior: PosePrior,
     settings: SolveSettings | None = None,
     window: int = WINDOW,
+    checkpoints: ChunkStore = ChunkStore(None),  # noqa: B008  (keeps nothing)
+    name: str = "solved",
 ) -> list[SolvedTrack]:
     """Like `solve_tracks`, for tracks of any number and length.
 
@@ -32,15 +36,22 @@ def solve_windows(
         prior: of its joint rotations.
         settings: weights of the energy.
         window: instants solved as one; more than twice the overlap.
+        checkpoints: where to keep what is solved together.
+        name: under which to keep it; it stands for everything that the result depends on.
 
     Returns:
         One solution per track; where two windows overlap, one fades into the other.
     """
     pieces = [(k, part) for k, track in enumerate(tracks) for part in window_slices(len(track.relative), window)]
     solved: list[list[SolvedTrack]] = [[] for _ in tracks]
-    for batch in _batches(pieces):
-        parts = [tracks[k].part(part) for k, part in batch]
-        for (k, _), result in zip(batch, solve_tracks(parts, body, prior, settings), strict=True):
+    for number, batch in enumerate(_batches(pieces)):
+        kept = checkpoints.load(name, number)
+        if kept is None:
+            results = solve_tracks([tracks[k].part(part) for k, part in batch], body, prior, settings)
+            checkpoints.save(name, number, _joined(results))
+        else:
+            results = _parted(kept, [part.stop - part.start for _, part in batch])
+        for (k, _), result in zip(batch, results, strict=True):
             solved[k].append(result)
     return [
         results[0] if len(results) == 1 else _blend(results, window_slices(len(track.relative), window))
@@ -69,6 +80,17 @@ def _batches(pieces: Sequence[tuple[int, slice]]) -> Iterator[list[tuple[int, sl
         size += length
     if batch:
         yield batch
+
+
+def _joined(results: Sequence[SolvedTrack]) -> dict[str, np.ndarray]:
+    """Solutions one after the other."""
+    return {field.name: np.concatenate([getattr(r, field.name) for r in results]) for field in fields(SolvedTrack)}
+
+
+def _parted(joined: Mapping[str, np.ndarray], lengths: Sequence[int]) -> list[SolvedTrack]:
+    """Inverse of `_joined`."""
+    columns = {name: np.split(values, np.cumsum(lengths)[:-1]) for name, values in joined.items()}
+    return [SolvedTrack(**{name: parts[k] for name, parts in columns.items()}) for k in range(len(lengths))]
 
 
 def _blend(results: Sequence[SolvedTrack], windows: Sequence[slice]) -> SolvedTrack:

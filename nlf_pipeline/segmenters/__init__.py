@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 import framepump
 
 from nlf_pipeline.artefacts import IdentityDoubts, VideoFacts
+from nlf_pipeline.chunk_store import ChunkStore
 from nlf_pipeline.estimators.nlf_options import NlfOptions
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.segmenters.stcn_options import StcnOptions
@@ -47,7 +48,12 @@ class Segmenter(Protocol):
 
 
 def make_segmenter(
-    name: SegmenterName, stcn: StcnOptions, nlf: NlfOptions, weights: Path, device: DeviceName
+    name: SegmenterName,
+    stcn: StcnOptions,
+    nlf: NlfOptions,
+    weights: Path,
+    device: DeviceName,
+    checkpoints: ChunkStore = ChunkStore(None),  # noqa: B008  (keeps nothing)
 ) -> Segmenter:
     """The backend called `name`, imported only now, since each may need an environment of its own.
 
@@ -57,6 +63,7 @@ def make_segmenter(
         nlf: options of the backend `nlf`.
         weights: folder with models' weights.
         device: where models run that can use a GPU.
+        checkpoints: of the clip that is to be segmented, for what is done of it.
 
     Raises:
         UserError: if an option is out of its range, or weights are missing or wrong.
@@ -65,7 +72,7 @@ def make_segmenter(
         case "blazepose":
             from nlf_pipeline.segmenters.blazepose import BlazePoseSegmenter
 
-            return BlazePoseSegmenter()
+            return BlazePoseSegmenter(checkpoints)
         case "stcn":
             from nlf_pipeline.segmenters.stcn import StcnSegmenter, load_models
 

@@ -55,7 +55,7 @@ def describe(image: np.ndarray, mask: np.ndarray, landmarks_px: np.ndarray, radi
     pixels = image[mask]
     pixels = pixels[:: max(1, len(pixels) // _SAMPLES)]
     counts = np.bincount(_palette_index(_to_lab(pixels)), minlength=int(np.prod(_PALETTE))) if len(pixels) else 0
-    palette = np.asarray(counts, np.float32) / max(len(pixels), 1)
+    palette = np.asarray(np.asarray(counts, np.float32) / max(len(pixels), 1), np.float32)
     return Looks(descriptor, np.broadcast_to(palette, (int(np.prod(_PALETTE)),)).reshape(_PALETTE))
 
 

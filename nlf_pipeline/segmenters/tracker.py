@@ -14,6 +14,7 @@ from nlf_pipeline.segmenters.looking_back import Found, RecentFrame, look_again,
 from nlf_pipeline.segmenters.observation import Cover, Observation
 from nlf_pipeline.segmenters.people_search import PeopleSearch
 from nlf_pipeline.segmenters.tracked_person import TrackedPerson
+from nlf_pipeline.segmenters.tracker_state import TrackerState
 from nlf_pipeline.segmenters.tracklets import Sighting, Tracklet, ends
 from nlf_pipeline.segmenters.workers import Models, Workers
 
@@ -33,23 +34,30 @@ _JUMP_COST = 0.1  # per standard deviation
 class PeopleTracker:
     """Follows people through the frames of one shot."""
 
-    def __init__(self, workers: Workers, size_px: tuple[int, int], fps: float, mask_size_px: tuple[int, int]) -> None:
-        """Start with nobody.
+    def __init__(
+        self,
+        workers: Workers,
+        size_px: tuple[int, int],
+        fps: float,
+        mask_size_px: tuple[int, int],
+        state: TrackerState | None = None,
+    ) -> None:
+        """Start with nobody, or go on.
 
         Args:
             workers: threads with models.
             size_px: (width, height) of the frames.
             fps: frames per second.
             mask_size_px: (width, height) of the masks to make.
+            state: of a tracker of the same shot, after the frames that it has looked at.
         """
+        state = state or TrackerState()
         self._workers, self._search = workers, PeopleSearch(workers, size_px)
         self._size_px, self._mask_size_px, self._fps = size_px, mask_size_px, fps
         self._search_every = max(1, round(_SEARCH_S * fps))
         self._search_missing_every = max(1, round(_SEARCH_MISSING_S * fps))
-        self._recent: deque[RecentFrame] = deque(maxlen=min(_MOST_RECENT, max(1, round(_LOOK_BACK_S * fps))))
-        self._people: list[TrackedPerson] = []
-        self._finished: list[list[Sighting]] = []
-        self._steps = 0
+        self._recent = deque(state.recent, maxlen=min(_MOST_RECENT, max(1, round(_LOOK_BACK_S * fps))))
+        self._people, self._finished, self._steps = state.people, state.finished, state.steps
 
     def step(self, frame: int, image: np.ndarray) -> None:
         """Look at the next frame: (height, width, 3) uint8 RGB."""
@@ -76,6 +84,11 @@ class PeopleTracker:
         self._recent.append(RecentFrame(frame, image, found))
         self._drop_lost(frame)
         self._steps += 1
+
+    @property
+    def state(self) -> TrackerState:
+        """What is known between two frames; it changes with the next."""
+        return TrackerState(self._people, self._finished, list(self._recent), self._steps)
 
     def finish(self) -> list[Tracklet]:
         """Everybody's tracklets."""
