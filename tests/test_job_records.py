@@ -14,6 +14,7 @@ from nlf_pipeline.workflow.job_records import lives, read_record, record_path, r
 
 JOB = """
 import sys, time
+from pathlib import Path
 from nlf_pipeline.workflow.job_records import recording
 with recording(Path(sys.argv[1])):
     print("begun", flush=True)

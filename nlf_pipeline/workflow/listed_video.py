@@ -4,11 +4,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from nlf_pipeline.workflow.video_ids import ID_RULE, is_video_id
 
 _ADDRESS = re.compile(r"(?:[?&]v=|youtu\.be/|/shorts/|/live/|/embed/)([A-Za-z0-9_-]{11})(?![A-Za-z0-9_-])")
+
+
+NO_SETTINGS: Mapping[str, Any] = MappingProxyType({})
+"""Of a video without any of its own."""
 
 
 @dataclass(frozen=True, slots=True)

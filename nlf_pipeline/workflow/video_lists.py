@@ -9,7 +9,7 @@ from typing import Any
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.workflow.contradictions import contradictions
 from nlf_pipeline.workflow.list_cells import PATH_SETTINGS, near
-from nlf_pipeline.workflow.listed_video import ListedVideo, id_problem
+from nlf_pipeline.workflow.listed_video import NO_SETTINGS, ListedVideo, id_problem
 from nlf_pipeline.workflow.settings import VIDEO_SUFFIXES, completed_settings
 from nlf_pipeline.workflow.video_ids import id_of_name
 from nlf_pipeline.workflow.video_tables import read_table
@@ -41,7 +41,7 @@ def videos_of_run(settings: Mapping[str, Any], schema: Mapping[str, Any]) -> lis
         return chosen
     ids = ids or _DEFAULT_IDS
     _stop_at(contradictions(completed_settings({**settings, "video_id": ids})), _WRONG_SETTINGS)
-    return chosen_videos([ListedVideo(video_id, None, {}, _SETTINGS) for video_id in ids], None, shard)
+    return chosen_videos([ListedVideo(video_id, None, NO_SETTINGS, _SETTINGS) for video_id in ids], None, shard)
 
 
 def read_video_list(path: Path, schema: Mapping[str, Any]) -> list[ListedVideo]:
@@ -140,7 +140,7 @@ def _read_folder(folder: Path) -> tuple[list[ListedVideo], list[str]]:
     problems = []
     if not videos:
         problems.append(f"{folder}: found no video ({', '.join(VIDEO_SUFFIXES)}) among its {len(files)} files")
-    return [ListedVideo(id_of_name(path.stem), path, {}, str(path)) for path in videos], problems
+    return [ListedVideo(id_of_name(path.stem), path, NO_SETTINGS, str(path)) for path in videos], problems
 
 
 def _read_lines(path: Path) -> tuple[list[ListedVideo], list[str]]:
@@ -158,7 +158,7 @@ def _read_lines(path: Path) -> tuple[list[ListedVideo], list[str]]:
         video_id = text if source is None else id_of_name(source.stem)
         if problem := id_problem(video_id):
             problems.append(f"{place}: {problem}; or a path, which has a / or ends like {VIDEO_SUFFIXES[0]}")
-        videos.append(ListedVideo(video_id, source, {}, place))
+        videos.append(ListedVideo(video_id, source, NO_SETTINGS, place))
     return videos, problems
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.workflow.list_cells import CellReader, column_problem
-from nlf_pipeline.workflow.listed_video import ListedVideo, id_problem
+from nlf_pipeline.workflow.listed_video import NO_SETTINGS, ListedVideo, id_problem
 from nlf_pipeline.workflow.video_ids import id_of_name
 
 _SEPARATORS = ",;\t"
@@ -99,11 +99,11 @@ def _read_rows(
             wrong = [f"{place}, column {n}: {cell.problem}" for n, cell in values.items() if cell.problem]
             problems += wrong
             if not wrong:
-                shared[texts] = {name: cell.value for name, cell in values.items()}
+                shared[texts] = {n: cell.value for n, cell in values.items()} or NO_SETTINGS
         name, source = _name_and_source(full, columns, path.parent)
         if problem := id_problem(name):
             problems.append(f"{place}, column video_id: {problem}")
-        videos.append(ListedVideo(name, source, shared.get(texts, {}), place))
+        videos.append(ListedVideo(name, source, shared.get(texts, NO_SETTINGS), place))
     return videos, problems
 
 
