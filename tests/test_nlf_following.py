@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nlf_pipeline.body_kinds import SMPL_JOINT_NAMES
-from nlf_pipeline.segmenters.nlf_following import BodyTracker, SeenBody
+from nlf_pipeline.segmenters.nlf_following import BodyTracker, SeenBody, SightedBody
 
 SIZE_PX = (400, 160)
 RADIUS_PX = 30.0
@@ -40,7 +40,7 @@ def follow(centres_px, fps):
                 part = float(visible.sum() / whole.sum())
                 bodies.append(SeenBody(joints, RADIUS_PX, visible.astype(np.uint8), part, 0.9))
                 people[frame, float(joints[0, 0])] = k
-        tracker.step(frame, image, bodies)
+        tracker.step(frame, [SightedBody.of(frame, image, body) for body in bodies])
     return [[people[s.frame, float(s.centre_px[0])] for s in tracklet] for tracklet in tracker.finish()]
 
 

@@ -80,4 +80,4 @@ def make_segmenter(
         case "nlf":
             from nlf_pipeline.segmenters.nlf import NlfSegmenter
 
-            return NlfSegmenter(weights_path(weights, nlf.model), device, nlf)
+            return NlfSegmenter(weights_path(weights, nlf.model), device, nlf, checkpoints)

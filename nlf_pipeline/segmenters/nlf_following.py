@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 from rlemasklib import RLEMask
@@ -44,6 +45,20 @@ class SeenBody:
     """The detector's, in [0, 1]."""
 
 
+@dataclass(frozen=True)
+class SightedBody:
+    """What is remembered of somebody in one frame."""
+
+    joints_px: np.ndarray
+    """(24, 2) SMPL's joints."""
+    sighting: Sighting
+
+    @classmethod
+    def of(cls, frame: int, image: np.ndarray, body: SeenBody) -> Self:
+        """Describe who is seen in a frame: (height, width, 3) uint8 RGB."""
+        return cls(body.joints_px, _sighting(frame, image, body))
+
+
 def radius_px(focal_px: float, depth_m: float) -> float:
     """Radius of the circle that stands for a body at some distance."""
     return focal_px * _RADIUS_M / max(depth_m, 1e-3)
@@ -65,8 +80,8 @@ class BodyTracker:
         self._people: list[_Followed] = []
         self._finished: list[Tracklet] = []
 
-    def step(self, frame: int, image: np.ndarray, bodies: Sequence[SeenBody]) -> None:
-        """Take in the next frame: (height, width, 3) uint8 RGB, and who is seen in it."""
+    def step(self, frame: int, bodies: Sequence[SightedBody]) -> None:
+        """Take in who is seen in the next frame."""
         self._close([p for p in self._people if frame - p.sightings[-1].frame > _SPLIT_S * self._fps])
         expected = [predict_motion(p.motion, (frame - p.sightings[-1].frame) / self._fps) for p in self._people]
         costs = np.array(
@@ -77,15 +92,15 @@ class BodyTracker:
         )
         pairs = match(costs.reshape(len(expected), len(bodies)), 1 - _LEAST_SIMILARITY)
         for i, j in pairs:
-            person, body = self._people[i], bodies[j]
-            person.motion = update_motion(expected[i], body.joints_px[0], body.radius_px, body.visible_part)
-            person.joints_px = body.joints_px
-            person.sightings.append(_sighting(frame, image, body))
+            person, seen = self._people[i], bodies[j].sighting
+            person.motion = update_motion(expected[i], seen.centre_px, seen.radius_px, seen.visible_part)
+            person.joints_px = bodies[j].joints_px
+            person.sightings.append(seen)
         taken = {j for _, j in pairs}
         for j, body in enumerate(bodies):
             if j not in taken:
-                motion = start_motion(body.joints_px[0], body.radius_px)
-                self._people.append(_Followed(motion, body.joints_px, [_sighting(frame, image, body)]))
+                motion = start_motion(body.sighting.centre_px, body.sighting.radius_px)
+                self._people.append(_Followed(motion, body.joints_px, [body.sighting]))
 
     def finish(self) -> list[Tracklet]:
         """Everybody's tracklets."""
@@ -97,7 +112,7 @@ class BodyTracker:
         self._people = [person for person in self._people if all(person is not other for other in people)]
 
 
-def _difference(person: _Followed, expected: Motion, body: SeenBody) -> float:
+def _difference(person: _Followed, expected: Motion, body: SightedBody) -> float:
     """How unlike somebody's expected pose a body is, 0 to 1."""
     last = person.sightings[-1]
     scale = expected.radius_px / last.radius_px
