@@ -1,5 +1,6 @@
 """Stage: a clip with more frames per second."""
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -8,13 +9,17 @@ import numpy as np
 from nlf_pipeline.artefacts import VideoFacts
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.interpolators import FrameInterpolator, InterpolatorName, make_interpolator
-from nlf_pipeline.progress import progress
+from nlf_pipeline.person_cache import file_digest
 from nlf_pipeline.torch_devices import DeviceName
-from nlf_pipeline.video import read_frames, writing_video
-from nlf_pipeline.weights.registry import WEIGHTS_DIR
+from nlf_pipeline.video import FrameRanges
+from nlf_pipeline.video_segments import Encoding, keeping_segments, write_in_segments
+from nlf_pipeline.weights.registry import WEIGHTS_DIR, weights_path
+from nlf_pipeline.workflow.versions import code_version
 
 CRF = 16
 """Nearly lossless, because the result is encoded once more after the bodies are drawn over it."""
+SEGMENT_FRAMES = 240
+"""Frames of the clip of which a run that was killed loses as many as it had done."""
 
 
 def interpolate(
@@ -26,6 +31,7 @@ def interpolate(
     interpolator: InterpolatorName = "flow",
     weights: Path = WEIGHTS_DIR,
     device: DeviceName = "auto",
+    checkpoints: Path | None = None,
 ) -> None:
     """Write the clip with `fps_factor` times as many frames per second.
 
@@ -40,15 +46,25 @@ def interpolate(
         interpolator: makes the frames between: flow, or rife, a network that needs its weights.
         weights: folder of the models' weights.
         device: where rife runs; auto takes a GPU where there is one.
+        checkpoints: folder for what is made already, from which a run that was killed goes on; removed at the end.
     """
     if fps_factor < 1:
         raise UserError(f"fps_factor is {fps_factor}, expected a whole number of at least 1.")
     facts = VideoFacts.load(video_facts)
     backend = make_interpolator(interpolator, weights, device)
-    frames = inbetweened(read_frames(video), facts.cuts, fps_factor, backend)
-    with writing_video(out, facts.fps * fps_factor, audio_from=video, crf=CRF) as sink:
-        for frame in progress(frames, facts.n_frames * fps_factor, "interpolate"):
-            sink.append_data(frame)
+    images = FrameRanges(video, facts.n_frames)
+
+    def pictures(start: int, stop: int) -> Iterator[np.ndarray]:
+        first, last = start // fps_factor, min(stop // fps_factor, facts.n_frames - 1)
+        cuts = [cut - first for cut in facts.cuts]
+        frames = inbetweened(images.read(first, last + 1), cuts, fps_factor, backend)
+        return itertools.islice(frames, stop - start)
+
+    network = file_digest(weights_path(weights, "rife")) if interpolator == "rife" else None
+    settings = [fps_factor, interpolator, network, repr(facts)]
+    encoding = Encoding(facts.fps * fps_factor, facts.n_frames * fps_factor, SEGMENT_FRAMES * fps_factor, CRF)
+    with keeping_segments(checkpoints, out, code_version("interpolate"), file_digest(video), settings) as segments:
+        write_in_segments(out, encoding, pictures, segments, audio_from=video, what="interpolate")
 
 
 def inbetweened(

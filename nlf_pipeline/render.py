@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -13,18 +13,26 @@ from nlf_pipeline.artefacts import Bodies, Cameras, VideoFacts
 from nlf_pipeline.body_kinds import BodyKind
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
 from nlf_pipeline.errors import UserError
-from nlf_pipeline.progress import progress
+from nlf_pipeline.person_cache import Part, file_digest
 from nlf_pipeline.renderers import RealCamera, RendererName, ViewFrame, make_renderer
 from nlf_pipeline.renderers.blendipose_options import BlendiPoseOptions
+from nlf_pipeline.renderers.camera_trail import CameraTrail
 from nlf_pipeline.renderers.palette import person_colours
 from nlf_pipeline.renderers.retiming import retime_bodies, retime_cameras, retiming
 from nlf_pipeline.renderers.view_frames import PosedPeople, camera_views, real_camera_frames, side_views
-from nlf_pipeline.video import read_frames, writing_video
+from nlf_pipeline.video import FrameRanges
+from nlf_pipeline.video_segments import Encoding, keeping_segments, write_in_segments
+from nlf_pipeline.workflow.versions import code_version
+
+if TYPE_CHECKING:
+    import smplfitter.pt
 
 FILLED_OPACITY = 0.45
 """Bodies that were only interpolated over a gap are drawn this much fainter."""
 CHUNK_FRAMES = 32
 """Frames whose meshes are posed at once."""
+SEGMENT_FRAMES: dict[RendererName, int] = {"moderngl": 480, "poseviz": 480, "blendipose": 60}
+"""Frames of which a run that was killed loses as many as it had drawn: a few minutes' work."""
 
 
 def render(
@@ -42,6 +50,7 @@ def render(
     resolution: tuple[int, int] | None = None,
     fps_factor: int = 1,
     blendipose: BlendiPoseOptions = BlendiPoseOptions(),  # noqa: B008  (frozen)
+    checkpoints: Path | None = None,
 ) -> None:
     """Draw everybody, over the clip ('camera') or from the side over a floor ('side').
 
@@ -63,19 +72,34 @@ def render(
         resolution: width and height of the result in pixels, even; that of the clip if not given.
         fps_factor: frames of `video` per frame of the bodies, at least 1.
         blendipose: options of that renderer.
+        checkpoints: folder for what is drawn already, from which a run that was killed goes on; removed at the end.
     """
     _check_options(opacity, resolution, fps_factor)
     backend = make_renderer(renderer, blendipose)
     scene = _load_scene(video_facts, bodies, cameras, world_cameras if view == "side" else None, fps_factor)
     BodyKind.of(body).check_made(scene.people.body_model, bodies)
-    meshes = BodyMeshes(load_body_model(body))
+    model = load_body_model(body)
+    meshes = BodyMeshes(model)
     size_px = resolution or scene.size_px
-    images = exactly(read_frames(video), scene.n_frames, video)
-    views = _views(scene, view, images, posed_bodies(scene.people, meshes), size_px)
-    pictures = backend.render(views, meshes.faces, size_px, opacity)
-    with writing_video(out, scene.people.fps, audio_from=video) as sink:
-        for picture in progress(pictures, scene.n_frames, f"render {view}"):
-            sink.append_data(picture)
+    images = FrameRanges(video, scene.n_frames)
+
+    def pictures(start: int, stop: int) -> Iterator[np.ndarray]:
+        # Drawn from one frame before, which tells what moved, so that no segment depends on what was drawn earlier.
+        frames = range(max(start - 1, 0), stop)
+        views = _views(scene, view, frames, images, posed_bodies(scene.people, meshes, frames), size_px)
+        drawn = backend.render(views, meshes.faces, size_px, opacity)
+        return itertools.islice(drawn, start - frames.start, None)
+
+    files = [path and file_digest(path) for path in (video, video_facts, bodies, cameras, world_cameras)]
+    look = [view, renderer, opacity, list(size_px), fps_factor, repr(blendipose)]
+    encoding = Encoding(scene.people.fps, scene.n_frames, SEGMENT_FRAMES[renderer])
+    with keeping_segments(checkpoints, out, code_version("render"), files, _arrays_of(model), look) as segments:
+        write_in_segments(out, encoding, pictures, segments, audio_from=video, what=f"render {view}")
+
+
+def _arrays_of(model: "smplfitter.pt.BodyModel") -> Part:
+    """What tells a body model from others."""
+    return [model.faces, *(part for name, tensor in model.state_dict().items() for part in (name, tensor.numpy()))]
 
 
 def _check_options(opacity: float, resolution: tuple[int, int] | None, fps_factor: int) -> None:
@@ -96,6 +120,8 @@ class _Scene:
     size_px: tuple[int, int]
     shot_starts: list[int]
     """First frame of every shot but the first."""
+    trail: CameraTrail | None
+    """Of the real camera."""
 
 
 def _load_scene(video_facts: Path, bodies: Path, cameras: Path, world_cameras: Path | None, fps_factor: int) -> _Scene:
@@ -114,45 +140,35 @@ def _load_scene(video_facts: Path, bodies: Path, cameras: Path, world_cameras: P
         people, all_cameras = retime_bodies(people, timing), [retime_cameras(c, timing) for c in all_cameras]
     real_cameras = None if world_cameras is None else all_cameras[1]
     shot_starts = [cut * fps_factor for cut in facts.cuts]
-    return _Scene(people, all_cameras[0], real_cameras, facts.n_frames * fps_factor, facts.size_px, shot_starts)
+    trail = None if real_cameras is None else CameraTrail.of(real_cameras.T_world_cam[:, :3, 3], shot_starts)
+    return _Scene(people, all_cameras[0], real_cameras, facts.n_frames * fps_factor, facts.size_px, shot_starts, trail)
 
 
 def _views(
     scene: _Scene,
     view: Literal["camera", "side"],
-    images: Iterable[np.ndarray],
+    frames: range,
+    images: FrameRanges,
     posed: Iterable[PosedPeople],
     size_px: tuple[int, int],
 ) -> Iterator[ViewFrame]:
     if view == "camera":
-        return camera_views(images, posed, scene.cameras, size_px, scene.shot_starts)
-    real_cameras: Iterable[RealCamera | None] = itertools.repeat(None, scene.n_frames)
-    if scene.real_cameras is not None:
-        real_cameras = real_camera_frames(images, scene.real_cameras, scene.shot_starts)
-    return side_views(posed, scene.cameras, real_cameras, size_px, scene.shot_starts)
+        pictures = images.read(frames.start, frames.stop)
+        return camera_views(frames, pictures, posed, scene.cameras, size_px, scene.shot_starts)
+    real_cameras: Iterable[RealCamera | None] = itertools.repeat(None, len(frames))
+    if scene.real_cameras is not None and scene.trail is not None:
+        pictures = images.read(frames.start, frames.stop)
+        real_cameras = real_camera_frames(frames, pictures, scene.real_cameras, scene.trail)
+    return side_views(frames, posed, scene.cameras, real_cameras, size_px, scene.shot_starts)
 
 
-def exactly(frames: Iterable[np.ndarray], n_frames: int, video: Path) -> Iterator[np.ndarray]:
-    """Yield from `frames`; raises UserError naming `video` unless there are `n_frames`."""
-    found = 0
-    for found, frame in enumerate(frames, start=1):
-        if found > n_frames:
-            break
-        yield frame
-    if found != n_frames:
-        raise UserError(
-            f"{video} has {'more' if found > n_frames else 'fewer'} frames than the {n_frames} expected "
-            "(fps_factor times those of the clip). Run the workflow again."
-        )
-
-
-def posed_bodies(people: Bodies, meshes: BodyMeshes) -> Iterator[PosedPeople]:
-    """The visible people of every frame, in order."""
+def posed_bodies(people: Bodies, meshes: BodyMeshes, wanted: range | None = None) -> Iterator[PosedPeople]:
+    """The visible people of every frame, or of the `wanted` ones, in order."""
+    wanted = range(people.visible.shape[1]) if wanted is None else wanted
     colours = person_colours(len(people.person_ids))
     opacities = np.where(people.filled, FILLED_OPACITY, 1.0)
-    n_frames = people.visible.shape[1]
-    for start in range(0, n_frames, CHUNK_FRAMES):
-        visible = people.visible[:, start : start + CHUNK_FRAMES]
+    for start in range(wanted.start, wanted.stop, CHUNK_FRAMES):
+        visible = people.visible[:, start : min(start + CHUNK_FRAMES, wanted.stop)]
         frames, rows = np.nonzero(visible.T)
         vertices, _ = meshes.forward(
             people.pose_rotvecs[rows, start + frames], people.betas[rows], people.trans[rows, start + frames]

@@ -1,13 +1,14 @@
 """Reading and writing video, in one place: framepump does the work."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
 import framepump
 import numpy as np
 
+from nlf_pipeline.errors import UserError
 from nlf_pipeline.files import atomic_path
 
 
@@ -24,6 +25,61 @@ def read_frames(path: Path) -> framepump.VideoFrames:
     return framepump.VideoFrames(str(path))
 
 
+def exactly(frames: Iterable[np.ndarray], n_frames: int, video: Path, first: int = 0) -> Iterator[np.ndarray]:
+    """Yield from `frames`, those of `video` from `first` on; raises UserError unless it has `n_frames`."""
+    found = first
+    for found, frame in enumerate(frames, start=first + 1):
+        if found > n_frames:
+            break
+        yield frame
+    if found != n_frames:
+        raise UserError(
+            f"{video} has {'more' if found > n_frames else 'fewer'} frames than the {n_frames} expected "
+            "(fps_factor times those of the clip). Run the workflow again."
+        )
+
+
+class FrameRanges:
+    """The frames of ranges that are asked for one after the other; where one goes on from the last, so does reading."""
+
+    def __init__(self, video: Path, n_frames: int) -> None:
+        """Read `video`, which should have `n_frames`."""
+        self._video, self._n_frames = video, n_frames
+        self._next = 0
+        self._remaining: Iterator[np.ndarray] = iter(())
+        self._last: np.ndarray | None = None
+
+    def read(self, start: int, stop: int) -> Iterator[np.ndarray]:
+        """The frames [start, stop), each (height, width, 3) uint8 RGB; the last one read is kept, and may be the first.
+
+        Raises:
+            UserError: if the video has fewer or more frames than it should.
+        """
+        if start == self._next - 1 and self._last is not None and start < stop:
+            yield self._last
+            start += 1
+        if start != self._next or self._last is None:
+            frames = read_frames(self._video)[start:]
+            self._remaining, self._next = exactly(frames, self._n_frames, self._video, start), start
+        while self._next < stop:
+            self._last = next(self._remaining)
+            self._next += 1
+            yield self._last
+        if self._next == self._n_frames:
+            next(self._remaining, None)
+
+
+@contextlib.contextmanager
+def encoding_video(path: Path, fps: float, audio_from: Path | None = None, crf: int = 20) -> Iterator[FrameSink]:
+    """Encode H.264 into the mp4 at `path` itself, in a thread; otherwise as `writing_video`."""
+    config = framepump.EncoderConfig(crf=crf, preset="veryfast", gop=60)
+    with framepump.VideoWriter(
+        str(path), fps=fps, audio_source_path=str(audio_from) if audio_from else None, encoder_config=config
+    ) as writer:
+        yield writer
+        writer.close()
+
+
 @contextlib.contextmanager
 def writing_video(path: Path, fps: float, audio_from: Path | None = None, crf: int = 20) -> Iterator[FrameSink]:
     """Write an H.264 mp4 at `path`, encoded in a thread and renamed to `path` when complete.
@@ -34,12 +90,5 @@ def writing_video(path: Path, fps: float, audio_from: Path | None = None, crf: i
         audio_from: a video whose audio is copied, if it has any.
         crf: constant rate factor, 0-51, lower is better; 20 is near visually lossless.
     """
-    config = framepump.EncoderConfig(crf=crf, preset="veryfast", gop=60)
-    with (
-        atomic_path(path) as temporary,
-        framepump.VideoWriter(
-            str(temporary), fps=fps, audio_source_path=str(audio_from) if audio_from else None, encoder_config=config
-        ) as writer,
-    ):
+    with atomic_path(path) as temporary, encoding_video(temporary, fps, audio_from, crf) as writer:
         yield writer
-        writer.close()

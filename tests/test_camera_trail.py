@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 
 from nlf_pipeline.geometry import invert_rigid, look_at, pinhole_matrix, project, transform_points
 from nlf_pipeline.renderers import RealCamera, ViewFrame, make_renderer
-from nlf_pipeline.renderers.camera_trail import MOST_POINTS, NEAR, STEP, trail_ahead, trails
+from nlf_pipeline.renderers.camera_trail import MOST_POINTS, NEAR, STEP, CameraTrail, trail_ahead
 
 UP = np.array([0.0, 1.0, 0.0])
 SIZE_PX = (320, 180)
@@ -17,6 +17,11 @@ K = pinhole_matrix(250.0, SIZE_PX)
 
 def walk(n_frames, step):
     return np.stack([np.linspace(0, step * (n_frames - 1), n_frames), np.full(n_frames, 1.6), np.zeros(n_frames)], -1)
+
+
+def trails(eyes, later_shots):
+    trail = CameraTrail.of(eyes, later_shots)
+    return [trail.until(frame) for frame in range(len(eyes))]
 
 
 def test_a_trail_is_the_path_so_far_within_the_shot():

@@ -1,7 +1,8 @@
 """Where the real camera has been, as a line in a side view."""
 
-from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -15,23 +16,37 @@ MOST_POINTS = 1000
 """What lies farther back is forgotten."""
 
 
-def trails(eyes: np.ndarray, shot_starts: Collection[int]) -> Iterator[np.ndarray]:
-    """Where a camera has been so far within the shot, frame by frame.
+@dataclass(frozen=True)
+class CameraTrail:
+    """Where a camera has been within each shot, for any frame."""
 
-    Args:
-        eyes: (frames, 3) world.
-        shot_starts: first frame of every shot but the first.
+    eyes: np.ndarray
+    """(frames, 3) world."""
+    marks: np.ndarray
+    """(points,) int, ascending: frames at which the trail has its points, `STEP` or more apart within a shot."""
+    shot_starts: np.ndarray
+    """(shots,) int, ascending: first frame of every shot."""
 
-    Yields:
-        (points, 3) world, `STEP` or more apart but for the last one, which is where the camera is.
-    """
-    points: deque[np.ndarray] = deque(maxlen=MOST_POINTS - 1)
-    for frame, eye in enumerate(eyes):
-        if frame in shot_starts:
-            points.clear()
-        if not points or np.linalg.norm(eye - points[-1]) >= STEP:
-            points.append(eye)
-        yield np.array([*points, eye])
+    @classmethod
+    def of(cls, eyes: np.ndarray, later_shots: Collection[int] = ()) -> Self:
+        """The trail of a camera.
+
+        Args:
+            eyes: (frames, 3) world.
+            later_shots: first frame of every shot but the first.
+        """
+        marks: list[int] = []
+        for frame, eye in enumerate(eyes):
+            if not marks or frame in later_shots or np.linalg.norm(eye - eyes[marks[-1]]) >= STEP:
+                marks.append(frame)
+        return cls(eyes, np.array(marks, dtype=int), np.array([0, *sorted(later_shots)]))
+
+    def until(self, frame: int) -> np.ndarray:
+        """(points, 3) world: where the camera has been so far within the shot; the last is where it is."""
+        start = self.shot_starts[np.searchsorted(self.shot_starts, frame, side="right") - 1]
+        first, stop = np.searchsorted(self.marks, [start, frame + 1])
+        shown = self.marks[max(first, stop - MOST_POINTS + 1) : stop]
+        return self.eyes[[*shown, frame]]
 
 
 def trail_ahead(trail: np.ndarray, T_world_cam: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ from deltacamera import distortion as lens
 from nlf_pipeline.artefacts import Cameras
 from nlf_pipeline.geometry import invert_rigid, transform_points
 from nlf_pipeline.renderers import RealCamera, ViewFrame
-from nlf_pipeline.renderers.camera_trail import trails
+from nlf_pipeline.renderers.camera_trail import CameraTrail
 
 
 @dataclass(frozen=True)
@@ -28,20 +28,21 @@ class PosedPeople:
 
 
 def camera_views(
+    frames: range,
     images: Iterable[np.ndarray],
     posed: Iterable[PosedPeople],
     cameras: Cameras,
     size_px: tuple[int, int],
     shot_starts: Collection[int] = (),
 ) -> Iterator[ViewFrame]:
-    """What the camera view shows: bodies over each image.
+    """What the camera view shows in some frames, of which there are images and people: bodies over each image.
 
     Where the lens distorts, the bodies are bent to match, so that the image stays as it is.
     """
-    Ks = scaled_intrinsics(cameras.K, tuple(cameras.size_px), size_px)
-    frames = enumerate(zip(cameras.T_world_cam, Ks, images, posed, strict=True))
-    for frame, (T_world_cam, K, image, people) in frames:
+    Ks = scaled_intrinsics(cameras.K[frames.start : frames.stop], tuple(cameras.size_px), size_px)
+    for frame, K, image, people in zip(frames, Ks, images, posed, strict=True):
         fits = image.shape[1::-1] == size_px
+        T_world_cam = cameras.T_world_cam[frame]
         yield ViewFrame(
             vertices=bend_like_lens(people.vertices, T_world_cam, cameras.distortion),
             colours=people.colours,
@@ -55,20 +56,20 @@ def camera_views(
 
 
 def side_views(
+    frames: range,
     posed: Iterable[PosedPeople],
     cameras: Cameras,
     real_cameras: Iterable[RealCamera | None],
     size_px: tuple[int, int],
     shot_starts: Collection[int] = (),
 ) -> Iterator[ViewFrame]:
-    """What the side view shows: bodies on a floor, and the real camera if there is one."""
-    Ks = scaled_intrinsics(cameras.K, tuple(cameras.size_px), size_px)
-    frames = enumerate(zip(cameras.T_world_cam, Ks, real_cameras, posed, strict=True))
-    for frame, (T_world_cam, K, real_camera, people) in frames:
+    """What the side view shows in some frames: bodies on a floor, and the real camera if there is one."""
+    Ks = scaled_intrinsics(cameras.K[frames.start : frames.stop], tuple(cameras.size_px), size_px)
+    for frame, K, real_camera, people in zip(frames, Ks, real_cameras, posed, strict=True):
         yield ViewFrame(
             vertices=people.vertices,
             colours=people.colours,
-            T_world_cam=T_world_cam,
+            T_world_cam=cameras.T_world_cam[frame],
             K=K,
             image=None,
             opacities=people.opacities,
@@ -79,12 +80,12 @@ def side_views(
 
 
 def real_camera_frames(
-    images: Iterable[np.ndarray], cameras: Cameras, shot_starts: Collection[int]
+    frames: range, images: Iterable[np.ndarray], cameras: Cameras, trail: CameraTrail
 ) -> Iterator[RealCamera]:
-    """The real camera with its image and its trail since the last of `shot_starts`, frame by frame."""
-    so_far = trails(cameras.T_world_cam[:, :3, 3], shot_starts)
-    for T_world_cam, K, image, trail in zip(cameras.T_world_cam, cameras.K, images, so_far, strict=True):
-        yield RealCamera(T_world_cam, K, tuple(cameras.size_px), image, trail)
+    """The real camera with its image and its trail so far, in each of some frames."""
+    size_px = tuple(cameras.size_px)
+    for frame, image in zip(frames, images, strict=True):
+        yield RealCamera(cameras.T_world_cam[frame], cameras.K[frame], size_px, image, trail.until(frame))
 
 
 def scaled_intrinsics(K: np.ndarray, size_px: tuple[int, int], new_size_px: tuple[int, int]) -> np.ndarray:
