@@ -1,3 +1,5 @@
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,4 +50,61 @@ def test_another_json_file_is_refused(tmp_path: Path):
     path = tmp_path / "masks.json"
     path.write_text('{"annotations": []}')
     with pytest.raises(ArtefactError, match=r"masks\.json"):
+        MaskTracks.load(path)
+
+
+def test_tracks_from_a_file_behave_like_tuples_of_masks(tmp_path: Path):
+    tracks = some_tracks()
+    tracks.save(tmp_path / "masks.json")
+    loaded = MaskTracks.load(tmp_path / "masks.json")
+    assert loaded.masks == tracks.masks and tracks.masks == tuple(map(tuple, loaded.masks))
+    assert loaded.masks[0] != loaded.masks[1] and loaded.masks[0][1:] == tracks.masks[0][1:]
+    assert loaded.masks[1][-1] == tracks.masks[1][-1] and list(loaded.masks[0]) == list(tracks.masks[0])
+    np.testing.assert_array_equal(loaded.visible, tracks.visible)
+    np.testing.assert_array_equal(loaded.boxes_px, tracks.boxes_px)
+    assert loaded.union_at(0) == tracks.union_at(0)
+    loaded.save(tmp_path / "again.json")
+    assert (tmp_path / "again.json").read_bytes() == (tmp_path / "masks.json").read_bytes()
+
+
+def test_the_file_is_what_other_readers_of_the_layout_expect(tmp_path: Path):
+    tracks = some_tracks()
+    tracks.save(tmp_path / "masks.json")
+    values = json.loads((tmp_path / "masks.json").read_text())
+    assert values["videos"] == [{"id": 1, "width": 64, "height": 36, "length": 3, "fps": 25.0}]
+    for annotation, person_id, track in zip(values["annotations"], tracks.person_ids, tracks.masks, strict=True):
+        assert annotation["id"] == person_id and annotation["category_id"] == 1
+        rows = zip(track, *(annotation[name] for name in ("segmentations", "bboxes", "areas")), strict=True)
+        for mask, rle, box, area in rows:
+            if mask is None:
+                assert rle is box is area is None
+            else:
+                assert RLEMask.from_dict(rle) == mask and area == mask.area() and box == mask.bbox().tolist()
+
+
+def test_rows_are_found_whether_masks_are_kept_encoded_or_not(tmp_path: Path):
+    detected = some_tracks()
+    first, second = detected.masks
+    swapped = replace(detected, masks=((*second[:1], *first[1:]), (*first[:1], *second[1:])))
+    swapped.save(tmp_path / "masks.json")
+    expected = [[1, -1, 0], [0, 1, 1]]
+    for tracks in (swapped, MaskTracks.load(tmp_path / "masks.json")):
+        np.testing.assert_array_equal(tracks.rows_in(detected), expected)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"length"', '"frames"'),
+        ('"segmentations"', '"masks"'),
+        ('"format_version": 1', '"format_version": 2'),
+        ("36,", "37,"),
+        ('"areas"', ""),
+    ],
+)
+def test_a_damaged_file_is_refused(tmp_path: Path, old: str, new: str):
+    path = tmp_path / "masks.json"
+    some_tracks().save(path)
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(ArtefactError, match=r"masks\.json is not a mask file"):
         MaskTracks.load(path)

@@ -80,11 +80,11 @@ def test_a_short_gap_is_bridged_along_the_way():
 
 def test_a_long_gap_stays_open_and_the_ends_reach_a_little_further():
     seen = [box(5, 30), *[None] * 60, box(90, 30), *[None] * 40]
-    bridged = bridge_gaps(tuple(seen), FPS)
+    bridged = list(bridge_gaps(tuple(seen), FPS))
     assert bridged[30] is None and bridged[-1] is None
     lead = [t for t, mask in enumerate(bridged) if mask is not None and seen[t] is None]
     assert lead == list(range(62, 68))
-    assert bridge_gaps((None, None), FPS) == [None, None]
+    assert list(bridge_gaps((None, None), FPS)) == [None, None]
 
 
 def test_masks_are_where_they_were_when_nothing_moves():

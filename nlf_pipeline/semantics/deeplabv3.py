@@ -14,7 +14,7 @@ from torchvision.models import segmentation  # pyright: ignore[reportMissingImpo
 from nlf_pipeline.checkpoints import load_weights, read_state_dict
 from nlf_pipeline.errors import ArtefactError, UserError
 from nlf_pipeline.gpu_limits import enough_memory, half_works, lacks_memory
-from nlf_pipeline.masks import MaskTracks
+from nlf_pipeline.masks import MaskTrack, MaskTracks
 from nlf_pipeline.prefetching import prefetched, stacked
 from nlf_pipeline.progress import progress
 from nlf_pipeline.semantics.deeplabv3_options import DeepLabOptions
@@ -60,7 +60,8 @@ class DeepLabPeopleMasker:
         size_px, n_frames = tracks[0].size_px, tracks[0].n_frames
         margin_px = round(self._dilation * size_px[0])
         found = progress(self._people(frames, size_px), n_frames, "semantic_masks")
-        row = tuple(widen(known | seen, margin_px) for known, seen in zip(join_tracks(tracks), found, strict=False))
+        people = (widen(known | seen, margin_px) for known, seen in zip(join_tracks(tracks), found, strict=False))
+        row = MaskTrack.of(people, size_px)
         if len(row) < n_frames:
             raise ArtefactError(
                 f"the clip has {len(row)} frames, but its masks {n_frames}. Delete the masks and run again."

@@ -1,12 +1,13 @@
 """Every pixel of any tracked person with a margin, and likely pixels in frames in which he was missed."""
 
 import itertools
+from collections.abc import Iterator, Sequence
 
 import framepump
 import numpy as np
 from rlemasklib import RLEMask
 
-from nlf_pipeline.masks import MaskTracks
+from nlf_pipeline.masks import MaskTrack, MaskTracks
 
 _LONGEST_GAP_S = 1.0  # who is out of sight for longer may be anywhere
 _LEAD_S = 0.2  # people are there a little before they are found and after they are lost
@@ -23,44 +24,51 @@ class UnionPeopleMasker:
         """One row of masks (id 0): every pixel of any person in every frame, generously; `frames` are not looked at."""
         first = tracks[0]
         margin_px = round(self._dilation * first.size_px[0])
-        row = tuple(widen(mask, margin_px) for mask in join_tracks(tracks))
+        row = MaskTrack.of((widen(mask, margin_px) for mask in join_tracks(tracks)), first.size_px)
         return MaskTracks(first.size_px, first.fps, first.n_frames, (0,), (row,))
 
 
-def join_tracks(tracks: list[MaskTracks]) -> list[RLEMask]:
+def join_tracks(tracks: list[MaskTracks]) -> Iterator[RLEMask]:
     """One mask per frame: everybody, with short gaps in a person's track filled.
 
     Args:
         tracks: of the same clip.
     """
     width_px, height_px = tracks[0].size_px
-    union: list[RLEMask] = [RLEMask.zeros((height_px, width_px)) for _ in range(tracks[0].n_frames)]
-    for people in tracks:
-        for track in people.masks:
-            for t, mask in enumerate(bridge_gaps(track, people.fps)):
-                if mask is not None:
-                    union[t] = union[t] | mask
-    return union
+    bridged = [bridge_gaps(track, people.fps) for people in tracks for track in people.masks]
+    for _ in range(tracks[0].n_frames):
+        union = RLEMask.zeros((height_px, width_px))
+        for person in bridged:
+            mask = next(person)
+            if mask is not None:
+                union = union | mask
+        yield union
 
 
-def bridge_gaps(track: tuple[RLEMask | None, ...], fps: float) -> list[RLEMask | None]:
-    """One person's masks with short gaps filled by the masks on either side, moved along.
+def bridge_gaps(track: Sequence[RLEMask | None], fps: float) -> Iterator[RLEMask | None]:
+    """One person's masks in order, short gaps filled by the masks on either side, moved along.
 
     Args:
         track: one mask per frame, None where he was not seen.
         fps: frames per second.
     """
     seen = [t for t, mask in enumerate(track) if mask is not None and mask.any()]
-    filled = list(track)
-    for before, after in itertools.pairwise(seen):
-        if 1 < after - before <= _LONGEST_GAP_S * fps + 1:
-            filled[before + 1 : after] = _between(track[before], track[after], after - before - 1)
+    if not seen:
+        yield from track
+        return
     lead = round(_LEAD_S * fps)
-    for t in range(max(seen[0] - lead, 0), seen[0]) if seen else ():
-        filled[t] = track[seen[0]]
-    for t in range(seen[-1] + 1, min(seen[-1] + 1 + lead, len(track))) if seen else ():
-        filled[t] = track[seen[-1]]
-    return filled
+    yield from track[: max(seen[0] - lead, 0)]
+    yield from itertools.repeat(track[seen[0]], min(lead, seen[0]))
+    for before, after in itertools.pairwise(seen):
+        yield track[before]
+        if 1 < after - before <= _LONGEST_GAP_S * fps + 1:
+            yield from _between(track[before], track[after], after - before - 1)
+        else:
+            yield from track[before + 1 : after]
+    last = seen[-1]
+    yield track[last]
+    yield from itertools.repeat(track[last], min(lead, len(track) - 1 - last))
+    yield from track[last + 1 + lead :]
 
 
 def _between(before: RLEMask | None, after: RLEMask | None, count: int) -> list[RLEMask | None]:
