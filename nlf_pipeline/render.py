@@ -14,7 +14,7 @@ from nlf_pipeline.body_kinds import BodyKind
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.person_cache import Part, file_digest
-from nlf_pipeline.renderers import RealCamera, RendererName, ViewFrame, make_renderer
+from nlf_pipeline.renderers import RealCamera, Renderer, RendererName, ViewFrame, make_renderer
 from nlf_pipeline.renderers.blendipose_options import BlendiPoseOptions
 from nlf_pipeline.renderers.camera_trail import CameraTrail
 from nlf_pipeline.renderers.palette import person_colours
@@ -81,20 +81,12 @@ def render(
     model = load_body_model(body)
     meshes = BodyMeshes(model)
     size_px = resolution or scene.size_px
-    images = FrameRanges(video, scene.n_frames)
-
-    def pictures(start: int, stop: int) -> Iterator[np.ndarray]:
-        # Drawn from one frame before, which tells what moved, so that no segment depends on what was drawn earlier.
-        frames = range(max(start - 1, 0), stop)
-        views = _views(scene, view, frames, images, posed_bodies(scene.people, meshes, frames), size_px)
-        drawn = backend.render(views, meshes.faces, size_px, opacity)
-        return itertools.islice(drawn, start - frames.start, None)
-
+    drawing = _Drawing(scene, view, FrameRanges(video, scene.n_frames), meshes, size_px, backend, opacity)
     files = [path and file_digest(path) for path in (video, video_facts, bodies, cameras, world_cameras)]
     look = [view, renderer, opacity, list(size_px), fps_factor, repr(blendipose)]
     encoding = Encoding(scene.people.fps, scene.n_frames, SEGMENT_FRAMES[renderer])
     with keeping_segments(checkpoints, out, code_version("render"), files, _arrays_of(model), look) as segments:
-        write_in_segments(out, encoding, pictures, segments, audio_from=video, what=f"render {view}")
+        write_in_segments(out, encoding, drawing.pictures, segments, audio_from=video, what=f"render {view}")
 
 
 def _arrays_of(model: "smplfitter.pt.BodyModel") -> Part:
@@ -144,22 +136,39 @@ def _load_scene(video_facts: Path, bodies: Path, cameras: Path, world_cameras: P
     return _Scene(people, all_cameras[0], real_cameras, facts.n_frames * fps_factor, facts.size_px, shot_starts, trail)
 
 
-def _views(
-    scene: _Scene,
-    view: Literal["camera", "side"],
-    frames: range,
-    images: FrameRanges,
-    posed: Iterable[PosedPeople],
-    size_px: tuple[int, int],
-) -> Iterator[ViewFrame]:
-    if view == "camera":
-        pictures = images.read(frames.start, frames.stop)
-        return camera_views(frames, pictures, posed, scene.cameras, size_px, scene.shot_starts)
-    real_cameras: Iterable[RealCamera | None] = itertools.repeat(None, len(frames))
-    if scene.real_cameras is not None and scene.trail is not None:
-        pictures = images.read(frames.start, frames.stop)
-        real_cameras = real_camera_frames(frames, pictures, scene.real_cameras, scene.trail)
-    return side_views(frames, posed, scene.cameras, real_cameras, size_px, scene.shot_starts)
+@dataclass(frozen=True)
+class _Drawing:
+    """Who draws what, and how."""
+
+    scene: _Scene
+    view: Literal["camera", "side"]
+    images: FrameRanges
+    """Of the clip."""
+    meshes: BodyMeshes
+    size_px: tuple[int, int]
+    backend: Renderer
+    opacity: float
+
+    def pictures(self, start: int, stop: int) -> Iterator[np.ndarray]:
+        """The pictures [start, stop), (height, width, 3) uint8 each.
+
+        Drawn from one frame before, which tells what moved, and by a new start of the renderer: so they do not depend
+        on what was drawn earlier.
+        """
+        frames = range(max(start - 1, 0), stop)
+        drawn = self.backend.render(self._views(frames), self.meshes.faces, self.size_px, self.opacity)
+        return itertools.islice(drawn, start - frames.start, None)
+
+    def _views(self, frames: range) -> Iterator[ViewFrame]:
+        scene, posed = self.scene, posed_bodies(self.scene.people, self.meshes, frames)
+        if self.view == "camera":
+            images = self.images.read(frames.start, frames.stop)
+            return camera_views(frames, images, posed, scene.cameras, self.size_px, scene.shot_starts)
+        real_cameras: Iterable[RealCamera | None] = itertools.repeat(None, len(frames))
+        if scene.real_cameras is not None and scene.trail is not None:
+            images = self.images.read(frames.start, frames.stop)
+            real_cameras = real_camera_frames(frames, images, scene.real_cameras, scene.trail)
+        return side_views(frames, posed, scene.cameras, real_cameras, self.size_px, scene.shot_starts)
 
 
 def posed_bodies(people: Bodies, meshes: BodyMeshes, wanted: range | None = None) -> Iterator[PosedPeople]:

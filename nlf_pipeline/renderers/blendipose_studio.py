@@ -30,6 +30,7 @@ from nlf_pipeline.renderers.blendipose_options import BlendiPoseOptions
 from nlf_pipeline.renderers.blendipose_people import People
 from nlf_pipeline.renderers.camera_glyph import PICTURE_WIDTH_PX, glyph_opacity
 from nlf_pipeline.renderers.compositing import covering_box
+from nlf_pipeline.renderers.view_frames import looked_at
 
 MM_PER_M = 1000.0
 UP = (0.0, 1.0, 0.0)
@@ -122,11 +123,10 @@ class Studio:
         return True
 
     def _place_ground(self, view: ViewFrame) -> None:
-        """Under the people, so that they do not walk off it; its tiles stay where they are."""
+        """Under the people, so that they do not walk off it, else ahead; its tiles stay where they are."""
         self._ground._blender_object.hide_render = view.image is not None
-        if view.vertices.size:
-            x, z = view.vertices[..., [0, 2]].mean(axis=(0, 1))
-            self._ground.set_position(translation=2 * np.round(np.array([x, -z, 0.0]) / 2))
+        x, z = looked_at(view.T_world_cam, view.vertices)
+        self._ground.set_position(translation=2 * np.round(np.array([x, -z, 0.0]) / 2))
 
     def _place_real_camera(self, view: ViewFrame) -> None:
         display = self._blendi.camera_displays[0]

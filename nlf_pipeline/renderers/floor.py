@@ -11,6 +11,7 @@ from nlf_pipeline.meshes import Topology
 from nlf_pipeline.offscreen import projection_matrix
 from nlf_pipeline.renderers import ViewFrame
 from nlf_pipeline.renderers.shaders import FLOOR_FRAGMENT, FLOOR_VERTEX, SHADOW_FRAGMENT, SHADOW_VERTEX
+from nlf_pipeline.renderers.view_frames import looked_at
 
 SHADOW_SIDE = 2.6
 """Metres; a shadow is a square texture of this size under the body."""
@@ -74,7 +75,7 @@ class FloorPainter:
         clip_cam = projection_matrix(view.K, self._size_px)
         self._floor["ray_clip"] = tuple((R_world_cam @ _cam_ray_from_clip(clip_cam)).T.ravel())
         self._floor["eye"] = tuple(eye)
-        self._floor["centre"] = tuple(_looked_at(view.T_world_cam, view.vertices))
+        self._floor["centre"] = tuple(looked_at(view.T_world_cam, view.vertices))
         self._whole_picture.render(moderngl.TRIANGLES)
         self._shadow["clip_world"] = tuple((clip_cam @ invert_rigid(view.T_world_cam)).T.ravel())
         self._shadow["side"] = SHADOW_SIDE
@@ -96,10 +97,3 @@ class FloorPainter:
 def _cam_ray_from_clip(clip_cam: np.ndarray) -> np.ndarray:
     """(3, 3) from (x, y, 1) in clip coordinates to directions in camera axes with z = 1."""
     return np.linalg.inv(np.array([clip_cam[0, :3], clip_cam[1, :3], [0, 0, 1]]))
-
-
-def _looked_at(T_world_cam: np.ndarray, vertices: np.ndarray) -> np.ndarray:
-    """(2,) x, z of the floor in the middle of the view: under the bodies, else some metres ahead."""
-    if vertices.size:
-        return vertices[..., [0, 2]].mean(axis=(0, 1))
-    return (T_world_cam[:3, 3] + 5 * T_world_cam[:3, 2])[[0, 2]]

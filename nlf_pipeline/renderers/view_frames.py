@@ -122,3 +122,10 @@ def bend_like_lens(points: np.ndarray, T_world_cam: np.ndarray, distortion: np.n
     bent = lens.distort_points(rays, distortion.astype(np.float32), check_validity=False, clip_to_valid=True)
     points_cam[ahead, :2] = bent * points_cam[ahead, 2:]
     return transform_points(T_world_cam, points_cam).reshape(points.shape)
+
+
+def looked_at(T_world_cam: np.ndarray, vertices: np.ndarray) -> np.ndarray:
+    """(2,) x, z of the floor in the middle of the view: under the bodies, else some metres ahead."""
+    if vertices.size:
+        return vertices[..., [0, 2]].mean(axis=(0, 1))
+    return (T_world_cam[:3, 3] + 5 * T_world_cam[:3, 2])[[0, 2]]
