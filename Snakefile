@@ -23,7 +23,7 @@ include: "rules/deliver.smk"
 rule all:
     default_target: True
     input:
-        [wanted_files(video) for video in config["video_id"]],
+        [wanted_files(video) for video in VIDEOS],
 
 
 onstart:
@@ -31,11 +31,11 @@ onstart:
 
 
 onsuccess:
-    print(run_summary(config["video_id"]))
+    print(run_summary(VIDEOS))
 
 
 onerror:
     print(
-        failure_summary(LOGS, [*config["video_id"], "body_models", "weights"], since=RUN_STARTED[-1]),
+        failure_summary(LOGS, [*VIDEOS, "body_models", "weights"], since=RUN_STARTED[-1]),
         file=sys.stderr,
     )

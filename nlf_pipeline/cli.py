@@ -1,4 +1,4 @@
-"""`nlf-pipeline [--log FILE] STAGE ...`: every stage on the command line, built from its signature."""
+"""`nlf-pipeline [--log FILE] [--key JSON] ... STAGE ...`: every stage on the command line, built from its signature."""
 
 import contextlib
 import errno
@@ -13,6 +13,8 @@ from pathlib import Path
 import tyro
 
 from nlf_pipeline.errors import UserError
+from nlf_pipeline.workflow.job_options import USAGE, JobOptions, take_job_options
+from nlf_pipeline.workflow.job_records import recording
 from nlf_pipeline.workflow.joblog import die_with_parent, show_our_lines, writing_log
 
 STAGES = {
@@ -36,6 +38,7 @@ STAGES = {
     "report": "report",
     "render-demo": "render_demo",
     "doctor": "doctor",
+    "status": "status",
 }
 """Command -> module of this package, whose last part is also its function's name."""
 GROUPS = {
@@ -57,7 +60,6 @@ GROUPS = {
     ),
 }
 """Word before a command -> module of this package, and command -> function in it."""
-_USAGE = "nlf-pipeline [--log FILE]"
 _CURES = {
     errno.EACCES: "Change its permissions",
     errno.EPERM: "Change its permissions",
@@ -75,36 +77,80 @@ log = logging.getLogger("nlf_pipeline")
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one stage; the exit status is 1 after an error and 2 after wrong options."""
-    rest = list(sys.argv[1:] if arguments is None else arguments)
-    log_path = _take_log_option(rest)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    rest, job = list(given), JobOptions()
     with contextlib.ExitStack() as stack:
         try:
-            show_our_lines(prefix=rest[0] if rest[:1] and rest[0] in (*STAGES, *GROUPS) else "nlf-pipeline")
-            if log_path is not None:
+            try:
+                job = take_job_options(rest)
+            finally:
+                known = rest[:1] and rest[0] in (*STAGES, *GROUPS)
+                show_our_lines(prefix=rest[0] if known else "nlf-pipeline")
+            if job.log is not None:
                 die_with_parent()
-                stack.enter_context(writing_log(log_path))
-            _run(rest)
+            if job.key is not None:
+                _change_environment(job.key, given)
+            with recording(job.log) if job.log is not None else contextlib.nullcontext():
+                if job.log is not None:
+                    stack.enter_context(writing_log(job.log, first_line=job.key))
+                if job.gpus > 0:  # before torch is imported, which looks at the GPUs once
+                    stack.enter_context(_leasing_gpus(job, rest))
+                if job.key is not None:
+                    rest = with_options_of(job.key, rest)
+                _run(rest)
         except KeyboardInterrupt:
             sys.exit(_INTERRUPTED)
         except BrokenPipeError:  # who reads what is printed has seen enough, as in: weights list | head -3
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
         except Exception as error:
-            _report(error, log_path)
+            _report(error, job.log)
             sys.exit(1)
+
+
+def _leasing_gpus(job: JobOptions, arguments: list[str]) -> contextlib.AbstractContextManager[object]:
+    """GPUs of its own for a job, which those who wait for them read of as `video: stage`."""
+    from nlf_pipeline.workflow.gpu_lease import leasing_gpus
+
+    name = f"{job.log.parent.name}: {job.log.stem}" if job.log else " ".join(arguments[:1])
+    return leasing_gpus(job.gpus, job.vram_mb, name)
+
+
+def _change_environment(key: str, arguments: list[str]) -> None:
+    """Go on as the command of another virtual environment if the job of a key needs one; before anything is opened."""
+    from nlf_pipeline.workflow.other_python import python_for
+
+    with contextlib.suppress(UserError):  # which is raised again once there is a log
+        python = python_for(key, os.environ)
+        if python is not None:
+            os.execv(python, [str(python), "-m", "nlf_pipeline.cli", *arguments])
+
+
+def with_options_of(key: str, arguments: list[str]) -> list[str]:
+    """The command line of a stage with the options that its key stands for; those without a value are left out."""
+    from nlf_pipeline.workflow.other_python import python_for
+    from nlf_pipeline.workflow.stage_keys import read_key
+    from nlf_pipeline.workflow.stage_options import read_execution
+
+    python_for(key, os.environ)
+    n_words = 2 if arguments[:1] and arguments[0] in GROUPS else 1
+    command = STAGES.get(arguments[0], arguments[0]) if arguments else ""
+    words = read_key(key, command).words(read_execution(os.environ))
+    files = [word for word in arguments[n_words:] if not (word.startswith("--") and word.endswith("="))]
+    return [*arguments[:n_words], *words, *files]
 
 
 def _run(arguments: list[str]) -> None:
     # Only the chosen stage is imported, which keeps help and start-up fast.
     first = arguments[0] if arguments else ""
     if first in GROUPS:
-        tyro.extras.subcommand_cli_from_dict(load_group(first), prog=f"{_USAGE} {first}", args=arguments[1:])
+        tyro.extras.subcommand_cli_from_dict(load_group(first), prog=f"{USAGE} {first}", args=arguments[1:])
         return
     chosen = [name for name in arguments[:1] if name in STAGES]
     commands = {name: load_stage(name) for name in chosen or STAGES} | (
         {} if chosen else {f.__name__: f for f in _HEADS}
     )
-    tyro.extras.subcommand_cli_from_dict(commands, prog=_USAGE, args=arguments)
+    tyro.extras.subcommand_cli_from_dict(commands, prog=USAGE, args=arguments)
 
 
 def tracks() -> None:
@@ -117,17 +163,6 @@ def weights() -> None:
 
 _HEADS = (tracks, weights)
 """What the help says of the groups."""
-
-
-def _take_log_option(arguments: list[str]) -> Path | None:
-    """Remove a leading `--log FILE` from the arguments and return the file."""
-    if arguments[:1] != ["--log"]:
-        return None
-    if len(arguments) < 2:
-        sys.exit(f"usage: {_USAGE} STAGE ...")
-    path = Path(arguments[1])
-    del arguments[:2]
-    return path
 
 
 def load_stage(name: str) -> Callable[..., None]:

@@ -15,13 +15,12 @@ rule build_body:
         "../envs/core.yaml"
     threads: 2
     params:
-        options=lambda wildcards: body_flags(wildcards.family, wildcards.kind),
-        code=code_version("build_body"),
+        key=body_key("build_body", "logs/body_models/build_body_{family}{kind}.log"),
     message:
-        "build the body model {wildcards.family}{wildcards.kind}"
+        "build the body model {wildcards.family}{wildcards.kind}{params.key.change}"
     shell:
-        "exec nlf-pipeline --log {log:q} build-body"
-        " --out resources/body_models/{wildcards.family}{wildcards.kind} {params.options}"
+        "exec nlf-pipeline --log {log:q} --key {params.key:q} build-body"
+        " --out resources/body_models/{wildcards.family}{wildcards.kind}"
 
 
 for registered in ("smpl", "smplx"):
@@ -42,13 +41,11 @@ for registered in ("smpl", "smplx"):
         conda:
             "../envs/core.yaml"
         params:
-            source=flags(source=config["body_models_dir"]),
-            code=code_version("import_body"),
+            key=body_key("import_body", "logs/body_models/import_body_{family}-{gender}-{betas}.log"),
         message:
-            "import the body model {wildcards.family} ({wildcards.gender}, {wildcards.betas} betas)"
+            "import the body model {wildcards.family} ({wildcards.gender}, {wildcards.betas} betas){params.key.change}"
         shell:
-            "exec nlf-pipeline --log {log:q} import-body {params.source} --family {wildcards.family}"
-            " --gender {wildcards.gender} --betas {wildcards.betas}"
+            "exec nlf-pipeline --log {log:q} --key {params.key:q} import-body"
             " --out resources/body_models/{wildcards.family}-{wildcards.gender}-{wildcards.betas}"
 
 
@@ -59,8 +56,8 @@ rule estimate:
         masks="results/{video}/masks.json",
         detected="results/{video}/detected_masks.json",
         intrinsics="results/{video}/intrinsics.json",
-        body=BODY,
-        weights=weights_of("estimator"),
+        body=of_video(body_file),
+        weights=of_video(weight_records, "estimator"),
     output:
         "results/{video}/predictions.xz",
     log:
@@ -68,21 +65,19 @@ rule estimate:
     benchmark:
         "benchmarks/runs/{video}/estimate.tsv"
     conda:
-        f"../envs/{environment(config, 'estimator')}.yaml"
+        of_video(environment_file, "estimator")
     threads: 2
     resources:
-        gpu=gpus(config, "estimator"),
-        execution=execution_flags("estimator"),
+        gpu=of_video(gpus, "estimator"),
     params:
-        options=flags(**backend_options(config, "estimator"), body=BODY_DIR),
-        code=code_version("estimate"),
+        key=key_of("estimate"),
     message:
-        "{wildcards.video}: estimate everybody's body in every frame"
+        "{wildcards.video}: estimate everybody's body in every frame{params.key.change}"
     shell:
-        "exec nlf-pipeline --log {log:q} estimate --video {input.video:q} --video-facts {input.facts:q}"
+        "exec nlf-pipeline --log {log:q} --key {params.key:q} estimate"
+        " --video {input.video:q} --video-facts {input.facts:q}"
         " --masks {input.masks:q} --detected-masks {input.detected:q} --intrinsics {input.intrinsics:q}"
-        " --out {output:q} --cache results/{wildcards.video:q}/.people/estimate {params.options}"
-        " {resources.execution}"
+        " --out {output:q} --cache results/{wildcards.video:q}/.people/estimate"
 
 
 rule fit:
@@ -90,7 +85,7 @@ rule fit:
         predictions="results/{video}/predictions.xz",
         cameras="results/{video}/cameras.npz",
         facts="results/{video}/video.json",
-        body=BODY,
+        body=of_video(body_file),
     output:
         "results/{video}/fits.npz",
     log:
@@ -101,19 +96,14 @@ rule fit:
         "../envs/core.yaml"
     threads: 2
     params:
-        options=flags(
-            beta_regularizer=config["shape_regularizer"],
-            smoothing_s=config["smoothing"],
-            max_gap_s=config["max_gap"],
-            body=BODY_DIR,
-        ),
-        code=code_version("fit"),
+        key=key_of("fit"),
     message:
-        "{wildcards.video}: fit and smooth the bodies"
+        "{wildcards.video}: fit and smooth the bodies{params.key.change}"
     shell:
-        "exec nlf-pipeline --log {log:q} fit --predictions {input.predictions:q} --cameras {input.cameras:q}"
+        "exec nlf-pipeline --log {log:q} --key {params.key:q} fit"
+        " --predictions {input.predictions:q} --cameras {input.cameras:q}"
         " --video-facts {input.facts:q} --out {output:q}"
-        " --cache results/{wildcards.video:q}/.people/fit {params.options}"
+        " --cache results/{wildcards.video:q}/.people/fit"
 
 
 rule ground:
@@ -122,7 +112,7 @@ rule ground:
         cameras="results/{video}/cameras.npz",
         intrinsics="results/{video}/intrinsics.json",
         facts="results/{video}/video.json",
-        body=BODY,
+        body=of_video(body_file),
     output:
         "results/{video}/ground.json",
     log:
@@ -132,13 +122,13 @@ rule ground:
     conda:
         "../envs/core.yaml"
     params:
-        options=flags(threshold_m=config["ground_threshold"], seed=config["seed"], body=BODY_DIR),
-        code=code_version("ground"),
+        key=key_of("ground"),
     message:
-        "{wildcards.video}: find the floor"
+        "{wildcards.video}: find the floor{params.key.change}"
     shell:
-        "exec nlf-pipeline --log {log:q} ground --fits {input.fits:q} --cameras {input.cameras:q}"
-        " --intrinsics {input.intrinsics:q} --video-facts {input.facts:q} --out {output:q} {params.options}"
+        "exec nlf-pipeline --log {log:q} --key {params.key:q} ground"
+        " --fits {input.fits:q} --cameras {input.cameras:q}"
+        " --intrinsics {input.intrinsics:q} --video-facts {input.facts:q} --out {output:q}"
 
 
 rule world:
@@ -147,7 +137,7 @@ rule world:
         cameras="results/{video}/cameras.npz",
         ground="results/{video}/ground.json",
         facts="results/{video}/video.json",
-        body=BODY,
+        body=of_video(body_file),
     output:
         bodies="results/{video}/bodies.npz",
         cameras="results/{video}/world_cameras.npz",
@@ -158,11 +148,11 @@ rule world:
     conda:
         "../envs/core.yaml"
     params:
-        options=flags(contacts=config["plant_feet"], body=BODY_DIR),
-        code=code_version("world"),
+        key=key_of("world"),
     message:
-        "{wildcards.video}: put everybody on the floor of one world"
+        "{wildcards.video}: put everybody on the floor of one world{params.key.change}"
     shell:
-        "exec nlf-pipeline --log {log:q} world --fits {input.fits:q} --cameras {input.cameras:q}"
+        "exec nlf-pipeline --log {log:q} --key {params.key:q} world"
+        " --fits {input.fits:q} --cameras {input.cameras:q}"
         " --ground {input.ground:q} --video-facts {input.facts:q} --bodies-out {output.bodies:q}"
-        " --cameras-out {output.cameras:q} {params.options}"
+        " --cameras-out {output.cameras:q}"

@@ -6,8 +6,8 @@ rule track_camera:
         video="results/{video}/clip.mp4",
         facts="results/{video}/video.json",
         people_mask="results/{video}/people_mask.json",
-        camera_file=config["camera_file"] or [],
-        weights=weights_of("camera"),
+        camera_file=of_video(camera_files),
+        weights=of_video(weight_records, "camera"),
     output:
         intrinsics="results/{video}/intrinsics.json",
         path="results/{video}/camera_path.npz",
@@ -17,25 +17,18 @@ rule track_camera:
     benchmark:
         "benchmarks/runs/{video}/track_camera.tsv"
     conda:
-        f"../envs/{environment(config, 'camera')}.yaml"
+        of_video(environment_file, "camera")
     resources:
-        gpu=gpus(config, "camera"),
-        execution=execution_flags("camera"),
+        gpu=of_video(gpus, "camera"),
     params:
-        command=or_stop(command_in, config["droid_env"] if config["camera"] == "droid" else None),
-        options=flags(
-            **backend_options(config, "camera"),
-            camera_file=config["camera_file"],
-            fov_deg=config["fov"],
-            seed=config["seed"],
-        ),
-        code=code_version("track_camera"),
+        key=key_of("track_camera"),
     message:
-        "{wildcards.video}: track the camera"
+        "{wildcards.video}: track the camera{params.key.change}"
     shell:
-        "exec {params.command} --log {log:q} track-camera --video {input.video:q} --video-facts {input.facts:q}"
+        "exec nlf-pipeline --log {log:q} --key {params.key:q} track-camera"
+        " --video {input.video:q} --video-facts {input.facts:q}"
         " --people-mask {input.people_mask:q} --out-intrinsics {output.intrinsics:q} --out-path {output.path:q}"
-        " --out-report {output.report:q} {params.options} {resources.execution}"
+        " --out-report {output.report:q}"
 
 
 rule scale_camera:
@@ -44,9 +37,10 @@ rule scale_camera:
         path="results/{video}/camera_path.npz",
         predictions="results/{video}/predictions.xz",
         facts="results/{video}/video.json",
-        body=BODY,
-        weights=weights_of("depth"),
-        pictures=(multiext("results/{video}/", "clip.mp4", "people_mask.json") if config["depth"] else []),
+        body=of_video(body_file),
+        weights=of_video(weight_records, "depth"),
+        video=for_depth("clip.mp4"),
+        people_mask=for_depth("people_mask.json"),
     output:
         "results/{video}/cameras.npz",
     log:
@@ -54,22 +48,15 @@ rule scale_camera:
     benchmark:
         "benchmarks/runs/{video}/scale_camera.tsv"
     conda:
-        f"../envs/{environment(config, 'depth')}.yaml"
+        of_video(environment_file, "depth")
     resources:
-        gpu=gpus(config, "depth"),
-        execution=execution_flags("depth"),
+        gpu=of_video(gpus, "depth"),
     params:
-        pictures=lambda wildcards, input: flags(**dict(zip(["video", "people_mask"], input.pictures))),
-        options=flags(
-            **backend_options(config, "depth"),
-            person_height=config["person_height"],
-            measured_distance=config["measured_distance"],
-            body=BODY_DIR,
-        ),
-        code=code_version("scale_camera"),
+        key=key_of("scale_camera"),
     message:
-        "{wildcards.video}: bring the camera path to metres"
+        "{wildcards.video}: bring the camera path to metres{params.key.change}"
     shell:
-        "exec nlf-pipeline --log {log:q} scale-camera --intrinsics {input.intrinsics:q} --camera-path {input.path:q}"
+        "exec nlf-pipeline --log {log:q} --key {params.key:q} scale-camera"
+        " --intrinsics {input.intrinsics:q} --camera-path {input.path:q}"
         " --predictions {input.predictions:q} --video-facts {input.facts:q} --out {output:q}"
-        " {params.pictures} {params.options} {resources.execution}"
+        " --video={input.video:q} --people-mask={input.people_mask:q}"

@@ -1,4 +1,6 @@
-# Checked settings, and what every rule uses to name its files, options and code.
+# Checked settings, and what every rule uses to name its files, its key and its resources.
+import functools
+import json
 import os
 import re
 import sys
@@ -11,25 +13,21 @@ from nlf_pipeline.errors import UserError
 from nlf_pipeline.files import check_exists, check_readable
 from nlf_pipeline.weights.records import check_unchanged, record_path
 from nlf_pipeline.weights.registry import WEIGHTS_DIR, find_weight, load_body_models, load_registry
-from nlf_pipeline.workflow.model_sets import (
-    backend_options,
-    environment,
-    execution_options,
-    gpus,
-    weight_files,
-)
+from nlf_pipeline.workflow.video_ids import is_youtube_id
+from nlf_pipeline.workflow.model_sets import EXECUTION_SETTINGS, environment, gpus, weight_files
+from nlf_pipeline.workflow.other_python import python_of
 from nlf_pipeline.workflow.run_lock import check_writable, hold_locks
 from nlf_pipeline.workflow.run_summary import failure_summary, run_summary
 from nlf_pipeline.workflow.settings import (
-    checked_settings,
-    command_in,
-    flags,
+    completed_settings,
+    given_settings,
     local_videos,
     no_such_video,
     put_commands_on_path,
 )
-from nlf_pipeline.workflow.versions import code_version
-from nlf_pipeline.workflow.video_ids import is_youtube_id
+from nlf_pipeline.workflow.stage_keys import stage_key
+from nlf_pipeline.workflow.stage_options import BODY_MODELS_DIR, EXECUTION_VARIABLE
+from nlf_pipeline.workflow.video_lists import videos_of_run
 
 VIDEOS_IN = Path("videos_in")
 TRUTH = Path("truth")
@@ -43,74 +41,134 @@ RUN_STARTED = []
 put_commands_on_path("nlf-pipeline")
 
 
+def all_or_stop(calls):
+    """The results of all calls; users' mistakes end the run with their messages and nothing else."""
+    results, problems = [], []
+    for function, *arguments in calls:
+        try:
+            results.append(function(*arguments))
+        except UserError as error:
+            problems.append(f"error: {error}")
+    if problems:
+        sys.exit("\n".join(dict.fromkeys(problems)))
+    return results
+
+
 def or_stop(function, *arguments):
     """The function's result; a user's mistake ends the run with its message and nothing else."""
-    try:
-        return function(*arguments)
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    return all_or_stop([(function, *arguments)])[0]
 
 
 with open(Path(workflow.basedir) / "config.schema.yaml") as schema_file:
-    config.update(
-        or_stop(
-            checked_settings,
-            config,
-            workflow.config_settings.config_args or [],
-            yaml.safe_load(schema_file),
-        )
-    )
-
-if config["camera_file"]:
-    or_stop(check_exists, Path(config["camera_file"]), "a camera of your own (camera_file, see docs/cameras.md)")
-for name, file in weight_files(config).items():
-    or_stop(check_unchanged, file, find_weight(name))
-for folder in [LOGS, BENCHMARKS, *(RESULTS / video for video in config["video_id"])]:
-    or_stop(check_writable, folder)
-LOCAL_VIDEOS = or_stop(local_videos, VIDEOS_IN)
-# A file of the user's own that happens to be called demo is an ordinary video.
-RENDERED = [demo for demo in DEMO_CLIPS if demo not in LOCAL_VIDEOS or (TRUTH / demo).is_dir()]
-BODY_NAME = body_name(config["body_model"], config["body_gender"], config["body_betas"])
-BODY_DIR = f"resources/body_models/{BODY_NAME}"
-BODY = f"{BODY_DIR}/{KIND_FILE}"
+    SCHEMA = yaml.safe_load(schema_file)
+GIVEN = or_stop(given_settings, config, workflow.config_settings.config_args or [], SCHEMA)
+LISTED = {video.video_id: video for video in or_stop(videos_of_run, GIVEN, SCHEMA)}
+VIDEOS = list(LISTED)
+config.update(completed_settings(GIVEN))
+os.environ[EXECUTION_VARIABLE] = json.dumps({name: config[name] for name in sorted(EXECUTION_SETTINGS)})
+COMPLETED = {}
 
 
-wildcard_constraints:
-    video="[A-Za-z0-9_-]{1,64}",
+def settings_of(video):
+    """Complete settings of one video; videos without any of their own share the same object."""
+    own = LISTED[video].settings if video in LISTED else None
+    if id(own) not in COMPLETED:
+        COMPLETED[id(own)] = completed_settings({**GIVEN, **(own or {})})
+    return COMPLETED[id(own)]
 
 
-def body_flags(family, kind):
-    """Options of a body model made here, whose folder is called FAMILY or FAMILY-GENDER-BETAS."""
-    gender, betas = kind[1:].split("-") if kind else ("neutral", N_BETAS)
-    return flags(family=family, gender=gender, betas=int(betas))
+def of_video(function, *arguments):
+    """The function's result for the settings of each video."""
+    known = {}
+
+    def find(wildcards):
+        settings = settings_of(wildcards.video)
+        if id(settings) not in known:
+            known[id(settings)] = function(settings, *arguments)
+        return known[id(settings)]
+
+    return find
 
 
-def execution_flags(stage):
-    """How a stage's backend computes. It goes into `resources`, of which a change, unlike of params, reruns nothing."""
-    return flags(**execution_options(config, stage))
+def key_of(stage, log=None, **more):
+    """The key of each job of a stage; `more` are functions of the wildcards that return other parts of it."""
+    log = log or f"logs/{{video}}/{stage}.log"
+
+    def find(wildcards):
+        settings = settings_of(wildcards.get("video"))
+        parts = {name: part(wildcards) for name, part in more.items()}
+        return stage_key(stage, settings, log=Path(log.format(**wildcards)), **parts)
+
+    return find
 
 
-def weights_of(stage):
-    """Records of the weights that a stage's backend needs: small files that change only with the weights' content."""
-    return [str(record_path(file)) for file in weight_files(config, stage).values()]
+def body_key(stage, log):
+    """The key of each job that makes a body model, which its folder's name tells: FAMILY or FAMILY-GENDER-BETAS."""
+
+    def find(wildcards):
+        gender, betas = wildcards.get("gender", "neutral"), wildcards.get("betas", N_BETAS)
+        if wildcards.get("kind"):
+            gender, betas = wildcards.kind[1:].split("-")
+        body = {"body_model": wildcards.family, "body_gender": gender, "body_betas": int(betas)}
+        return stage_key(stage, {**config, **body}, log=Path(log.format(**wildcards)))
+
+    return find
 
 
+def weight_records(settings, backend):
+    """Records of the weights that a backend needs: small files that change only with the weights' content."""
+    return [str(record_path(file)) for file in weight_files(settings, backend).values()]
+
+
+def environment_file(settings, backend):
+    return f"../envs/{environment(settings, backend)}.yaml"
+
+
+def body_file(settings):
+    """The file that stands for a body model's folder."""
+    return f"{BODY_MODELS_DIR}/{name_of_body(settings)}/{KIND_FILE}"
+
+
+def name_of_body(settings):
+    return body_name(settings["body_model"], settings["body_gender"], settings["body_betas"])
+
+
+def camera_files(settings):
+    return settings["camera_file"] or []
+
+
+def shown_clip(wildcards):
+    """The clip behind the rendered bodies."""
+    factor = settings_of(wildcards.video)["fps_factor"]
+    return f"results/{wildcards.video}/clip" + ("" if factor == 1 else f"_x{factor}") + ".mp4"
+
+
+def for_depth(name):
+    """A file of the video, where a network estimates depth; else nothing."""
+    return lambda wildcards: f"results/{wildcards.video}/{name}" if settings_of(wildcards.video)["depth"] else []
+
+
+@functools.cache
 def source_of(video):
     """The file that a video's clip is made from: the user's, a rendered demo, or a download."""
+    if video in LISTED and LISTED[video].source:
+        check_readable(LISTED[video].source, "a video file")
+        return str(LISTED[video].source)
     if video in RENDERED:
         return f"{VIDEOS_IN}/{video}.mp4"
     if video in LOCAL_VIDEOS:
-        or_stop(check_readable, LOCAL_VIDEOS[video], "a video file")
+        check_readable(LOCAL_VIDEOS[video], "a video file")
         return str(LOCAL_VIDEOS[video])
     if is_youtube_id(video):
         return f"resources/downloads/{video}.mp4"
-    sys.exit(f"error: {no_such_video(video, VIDEOS_IN)}")
+    raise no_such_video(video, VIDEOS_IN)
 
 
 def has_truth(video):
     return video in RENDERED or (TRUTH / video / "bodies.npz").is_file()
 
 
+@functools.cache
 def track_edits(video):
     """The user's edits of a video's tracks, None if there are none."""
     path = RESULTS / video / "tracks.yaml"
@@ -118,43 +176,72 @@ def track_edits(video):
         return None
     from nlf_pipeline.repair.edit_file import read_edits
 
-    return or_stop(read_edits, path)
+    return read_edits(path)
 
 
-def edits_of(video):
+def edits_of(wildcards):
     """The user's edits of a video's tracks, in words."""
-    edits = track_edits(video)
+    edits = or_stop(track_edits, wildcards.video)
     return "; ".join(map(str, edits.edits)) if edits and edits.edits else "none"
 
 
-def names_of(video):
+def names_of(wildcards):
     """The names that the user gave to people, in words, so that a new name reruns the report alone."""
-    edits = track_edits(video)
+    edits = or_stop(track_edits, wildcards.video)
     return str(edits.names) if edits and edits.names else "none"
+
+
+def clip_of(wildcards):
+    return DEMO_CLIPS[wildcards.demo]
 
 
 def wanted_files(video):
     """What a run makes of one video."""
-    source_of(video)
-    track_edits(video)
     names = ["bodies.npz", "world_cameras.npz", "camera_view.mp4", "side_view.mp4"]
     names += ["report.html"] + (["evaluation.json"] if has_truth(video) else [])
     return [f"results/{video}/{name}" for name in names]
 
 
-def check_registered_body():
+def check_registered_body(settings):
     """Stop before anything is computed if the user's own body model is not where it should be."""
-    registered = load_body_models().get(f"{config['body_model']}-{config['body_gender']}")
+    registered = load_body_models().get(f"{settings['body_model']}-{settings['body_gender']}")
     if registered and registered.registration:
-        path, how = Path(config["body_models_dir"]) / registered.file, registered.registration
-        or_stop(check_exists, path, f"the body model ({how.url}: {how.todo}); body_model=open needs none")
+        path, how = Path(settings["body_models_dir"]) / registered.file, registered.registration
+        check_exists(path, f"the body model ({how.url}: {how.todo}); body_model=open needs none")
 
 
 def start_run():
     """Refuse to work on a video that another run works on. The locks last as long as this process."""
-    names = [*config["video_id"]]
-    if not os.path.exists(BODY):
-        names.append(f"body-{BODY_NAME}")
-        check_registered_body()
+    missing = {name_of_body(each): each for each in VARIANTS if not os.path.exists(body_file(each))}
+    all_or_stop([(check_registered_body, each) for each in missing.values()])
+    names = [*VIDEOS, *(f"body-{name}" for name in missing)]
     HELD_LOCKS.extend(or_stop(hold_locks, names, RESULTS / ".locks"))
     RUN_STARTED.append(time.time())
+    # It holds parameters from before the weights were there, and would keep them with the results.
+    workflow.persistence._params.cache_clear()
+
+
+LOCAL_VIDEOS = or_stop(local_videos, VIDEOS_IN)
+# A file of the user's own that happens to be called demo is an ordinary video.
+OWN = {*LOCAL_VIDEOS, *(video.video_id for video in LISTED.values() if video.source)}
+RENDERED = [demo for demo in DEMO_CLIPS if demo not in OWN or (TRUTH / demo).is_dir()]
+VARIANTS = list({id(settings): settings for settings in map(settings_of, VIDEOS)}.values())
+WEIGHT_FILES = {name: file for settings in VARIANTS for name, file in weight_files(settings).items()}
+all_or_stop(
+    [
+        *((source_of, video) for video in VIDEOS),
+        *((track_edits, video) for video in VIDEOS),
+        *(
+            (check_exists, Path(settings["camera_file"]), "a camera of your own (camera_file, see docs/cameras.md)")
+            for settings in VARIANTS
+            if settings["camera_file"]
+        ),
+        *((python_of, config["droid_env"]) for each in VARIANTS if each["camera"] == "droid" and config["droid_env"]),
+        *((check_unchanged, file, find_weight(name)) for name, file in WEIGHT_FILES.items()),
+        *((check_writable, folder) for folder in [LOGS, BENCHMARKS, *(RESULTS / video for video in VIDEOS)]),
+    ]
+)
+
+
+wildcard_constraints:
+    video="[A-Za-z0-9_-]{1,64}",

@@ -8,7 +8,7 @@ rule evaluate:
         ground="results/{video}/ground.json",
         masks="results/{video}/masks.json",
         truth=multiext("truth/{video}/", "bodies.npz", "world_cameras.npz", "masks.json"),
-        body=BODY,
+        body=of_video(body_file),
     output:
         "results/{video}/evaluation.json",
     log:
@@ -18,14 +18,13 @@ rule evaluate:
     conda:
         "../envs/core.yaml"
     params:
-        options=flags(body=BODY_DIR),
-        code=code_version("evaluate"),
+        key=key_of("evaluate"),
     message:
-        "{wildcards.video}: compare with the truth"
+        "{wildcards.video}: compare with the truth{params.key.change}"
     shell:
-        "exec nlf-pipeline --log {log:q} evaluate --bodies {input.bodies:q} --cameras {input.cameras:q}"
+        "exec nlf-pipeline --log {log:q} --key {params.key:q} evaluate"
+        " --bodies {input.bodies:q} --cameras {input.cameras:q}"
         " --ground {input.ground:q} --masks {input.masks:q} --truth truth/{wildcards.video:q} --out {output:q}"
-        " {params.options}"
 
 
 rule report:
@@ -46,7 +45,7 @@ rule report:
         evaluation=lambda wildcards: (
             f"results/{wildcards.video}/evaluation.json" if has_truth(wildcards.video) else []
         ),
-        body=BODY,
+        body=of_video(body_file),
     output:
         html=report("results/{video}/report.html", category="Quality", labels={"video": "{video}"}),
         json="results/{video}/report.json",
@@ -57,16 +56,15 @@ rule report:
     conda:
         "../envs/core.yaml"
     params:
-        truth=lambda wildcards, input: flags(evaluation=input.evaluation or None),
-        names=lambda wildcards: names_of(wildcards.video),
-        options=flags(body=BODY_DIR),
-        code=code_version("report"),
+        key=key_of("report", names=names_of),
     message:
-        "{wildcards.video}: say how far the result can be trusted"
+        "{wildcards.video}: say how far the result can be trusted{params.key.change}"
     shell:
-        "exec nlf-pipeline --log {log:q} report --video {input.video:q} --video-facts {input.facts:q}"
+        "exec nlf-pipeline --log {log:q} --key {params.key:q} report"
+        " --video {input.video:q} --video-facts {input.facts:q}"
         " --masks {input.masks:q} --doubts {input.doubts:q} --intrinsics {input.intrinsics:q}"
         " --camera-path {input.camera_path:q} --camera-report {input.camera_report:q} --cameras {input.cameras:q}"
         " --predictions {input.predictions:q} --fits {input.fits:q} --ground {input.ground:q} --bodies {input.bodies:q}"
         " --world-cameras {input.world_cameras:q} --edits results/{wildcards.video:q}/tracks.yaml"
-        " --html-out {output.html:q} --json-out {output.json:q} {params.truth} {params.options}"
+        " --html-out {output.html:q} --json-out {output.json:q}"
+        " --evaluation={input.evaluation:q}"

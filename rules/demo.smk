@@ -18,10 +18,10 @@ if RENDERED:
             "../envs/core.yaml"
         threads: 2
         params:
-            clip=lambda wildcards: DEMO_CLIPS[wildcards.demo],
-            code=code_version("render_demo"),
+            key=key_of("render_demo", "logs/{demo}/render_demo.log", clip=clip_of),
         message:
-            "{wildcards.demo}: render the video"
+            "{wildcards.demo}: render the video{params.key.change}"
         shell:
-            "exec nlf-pipeline --log {log:q} render-demo --body resources/body_models/open --out {output.video:q}"
-            " --truth truth/{wildcards.demo:q} --clip {params.clip}"
+            "exec nlf-pipeline --log {log:q} --key {params.key:q} render-demo"
+            " --body resources/body_models/open --out {output.video:q}"
+            " --truth truth/{wildcards.demo:q}"

@@ -5,7 +5,7 @@ rule segment:
     input:
         video="results/{video}/clip.mp4",
         facts="results/{video}/video.json",
-        weights=weights_of("segmenter"),
+        weights=of_video(weight_records, "segmenter"),
     output:
         masks="results/{video}/detected_masks.json",
         bystanders="results/{video}/bystanders.json",
@@ -15,25 +15,19 @@ rule segment:
     benchmark:
         "benchmarks/runs/{video}/segment.tsv"
     conda:
-        f"../envs/{environment(config, 'segmenter')}.yaml"
+        of_video(environment_file, "segmenter")
     threads: 2
     resources:
-        gpu=gpus(config, "segmenter"),
-        execution=execution_flags("segmenter"),
+        gpu=of_video(gpus, "segmenter"),
     params:
-        options=flags(
-            **backend_options(config, "segmenter"),
-            max_persons=config["max_persons"],
-            select_points=config["select_points"],
-            seg_init_time=config["seg_init_time"],
-        ),
-        code=code_version("segment"),
+        key=key_of("segment"),
     message:
-        "{wildcards.video}: find and follow people"
+        "{wildcards.video}: find and follow people{params.key.change}"
     shell:
-        "exec nlf-pipeline --log {log:q} segment --video {input.video:q} --video-facts {input.facts:q}"
+        "exec nlf-pipeline --log {log:q} --key {params.key:q} segment"
+        " --video {input.video:q} --video-facts {input.facts:q}"
         " --out {output.masks:q} --bystanders-out {output.bystanders:q}"
-        " --doubts-out {output.doubts:q} {params.options} {resources.execution}"
+        " --doubts-out {output.doubts:q}"
 
 
 # The edits count by what they say, so that a comment or a name in their file makes nothing anew.
@@ -49,12 +43,12 @@ rule edit_tracks:
     conda:
         "../envs/core.yaml"
     params:
-        edits=lambda wildcards: edits_of(wildcards.video),
-        code=code_version("edit_tracks"),
+        key=key_of("edit_tracks", edits=edits_of),
     message:
-        "{wildcards.video}: correct who is who"
+        "{wildcards.video}: correct who is who{params.key.change}"
     shell:
-        "exec nlf-pipeline --log {log:q} edit-tracks --detected-masks {input:q} --out {output:q}"
+        "exec nlf-pipeline --log {log:q} --key {params.key:q} edit-tracks"
+        " --detected-masks {input:q} --out {output:q}"
         " --edits results/{wildcards.video:q}/tracks.yaml"
 
 
@@ -63,7 +57,7 @@ rule semantic_masks:
         video="results/{video}/clip.mp4",
         masks="results/{video}/detected_masks.json",
         bystanders="results/{video}/bystanders.json",
-        weights=weights_of("semantics"),
+        weights=of_video(weight_records, "semantics"),
     output:
         "results/{video}/people_mask.json",
     log:
@@ -71,15 +65,14 @@ rule semantic_masks:
     benchmark:
         "benchmarks/runs/{video}/semantic_masks.tsv"
     conda:
-        f"../envs/{environment(config, 'semantics')}.yaml"
+        of_video(environment_file, "semantics")
     resources:
-        gpu=gpus(config, "semantics"),
-        execution=execution_flags("semantics"),
+        gpu=of_video(gpus, "semantics"),
     params:
-        options=flags(**backend_options(config, "semantics"), dilation=config["people_margin"]),
-        code=code_version("semantic_masks"),
+        key=key_of("semantic_masks"),
     message:
-        "{wildcards.video}: mark every person's pixels"
+        "{wildcards.video}: mark every person's pixels{params.key.change}"
     shell:
-        "exec nlf-pipeline --log {log:q} semantic-masks --video {input.video:q} --masks {input.masks:q}"
-        " --bystanders {input.bystanders:q} --out {output:q} {params.options} {resources.execution}"
+        "exec nlf-pipeline --log {log:q} --key {params.key:q} semantic-masks"
+        " --video {input.video:q} --masks {input.masks:q}"
+        " --bystanders {input.bystanders:q} --out {output:q}"

@@ -11,16 +11,17 @@ rule download:
     conda:
         "../envs/core.yaml"
     params:
-        code=code_version("download"),
+        key=key_of("download"),
     message:
-        "{wildcards.video}: download"
+        "{wildcards.video}: download{params.key.change}"
     shell:
-        "exec nlf-pipeline --log {log:q} download --video-id={wildcards.video:q} --out {output:q}"
+        "exec nlf-pipeline --log {log:q} --key {params.key:q} download"
+        " --video-id={wildcards.video:q} --out {output:q}"
 
 
 rule fetch:
     input:
-        source=lambda wildcards: source_of(wildcards.video),
+        source=lambda wildcards: or_stop(source_of, wildcards.video),
     output:
         clip="results/{video}/clip.mp4",
         facts="results/{video}/video.json",
@@ -32,10 +33,10 @@ rule fetch:
         "../envs/core.yaml"
     threads: 2
     params:
-        options=flags(time_range=config["time_range"]),
-        code=code_version("fetch"),
+        key=key_of("fetch"),
     message:
-        "{wildcards.video}: make the clip"
+        "{wildcards.video}: make the clip{params.key.change}"
     shell:
-        "exec nlf-pipeline --log {log:q} fetch --video-id={wildcards.video:q} --source {input.source:q}"
-        " --out {output.clip:q} --facts-out {output.facts:q} {params.options}"
+        "exec nlf-pipeline --log {log:q} --key {params.key:q} fetch"
+        " --video-id={wildcards.video:q} --source {input.source:q}"
+        " --out {output.clip:q} --facts-out {output.facts:q}"

@@ -1,6 +1,5 @@
 # Pictures of the result.
 CAMERAS_OF_VIEW = {"camera": "world_cameras.npz", "side": "view_cameras.npz"}
-SHOWN_CLIP = "clip.mp4" if config["fps_factor"] == 1 else f"clip_x{config['fps_factor']}.mp4"
 
 
 rule plan_view:
@@ -17,24 +16,20 @@ rule plan_view:
     conda:
         "../envs/core.yaml"
     params:
-        options=flags(
-            azimuth_deg=config["side_azimuth"],
-            elevation_deg=config["side_elevation"],
-            fov_deg=config["side_fov"],
-        ),
-        code=code_version("plan_view"),
+        key=key_of("plan_view"),
     message:
-        "{wildcards.video}: plan the side view"
+        "{wildcards.video}: plan the side view{params.key.change}"
     shell:
-        "exec nlf-pipeline --log {log:q} plan-view --bodies {input.bodies:q} --cameras {input.cameras:q}"
-        " --video-facts {input.facts:q} --out {output:q} {params.options}"
+        "exec nlf-pipeline --log {log:q} --key {params.key:q} plan-view"
+        " --bodies {input.bodies:q} --cameras {input.cameras:q}"
+        " --video-facts {input.facts:q} --out {output:q}"
 
 
 rule interpolate:
     input:
         video="results/{video}/clip.mp4",
         facts="results/{video}/video.json",
-        weights=weights_of("interpolator"),
+        weights=of_video(weight_records, "interpolator"),
     output:
         "results/{video}/clip_x{factor}.mp4",
     log:
@@ -44,29 +39,28 @@ rule interpolate:
     wildcard_constraints:
         factor="[2-8]",
     conda:
-        f"../envs/{environment(config, 'interpolator')}.yaml"
+        of_video(environment_file, "interpolator")
     threads: 2
     resources:
-        gpu=gpus(config, "interpolator"),
-        execution=execution_flags("interpolator"),
+        gpu=of_video(gpus, "interpolator"),
     params:
-        options=flags(**backend_options(config, "interpolator")),
-        code=code_version("interpolate"),
+        key=key_of("interpolate", "logs/{video}/interpolate_x{factor}.log"),
     message:
-        "{wildcards.video}: make {wildcards.factor} times as many frames"
+        "{wildcards.video}: make {wildcards.factor} times as many frames{params.key.change}"
     shell:
-        "exec nlf-pipeline --log {log:q} interpolate --video {input.video:q} --video-facts {input.facts:q}"
-        " --out {output:q} --fps-factor {wildcards.factor} {params.options} {resources.execution}"
+        "exec nlf-pipeline --log {log:q} --key {params.key:q} interpolate"
+        " --video {input.video:q} --video-facts {input.facts:q}"
+        " --out {output:q} --fps-factor {wildcards.factor}"
 
 
 rule render:
     input:
-        video=f"results/{{video}}/{SHOWN_CLIP}",
+        video=shown_clip,
         facts="results/{video}/video.json",
         bodies="results/{video}/bodies.npz",
         cameras=lambda wildcards: f"results/{wildcards.video}/{CAMERAS_OF_VIEW[wildcards.view]}",
         real_cameras="results/{video}/world_cameras.npz",
-        body=BODY,
+        body=of_video(body_file),
     output:
         "results/{video}/{view}_view.mp4",
     log:
@@ -76,23 +70,16 @@ rule render:
     wildcard_constraints:
         view="camera|side",
     conda:
-        f"../envs/{environment(config, 'renderer')}.yaml"
+        of_video(environment_file, "renderer")
     threads: 2
     resources:
-        gpu=gpus(config, "renderer"),
-        execution=execution_flags("renderer"),
+        gpu=of_video(gpus, "renderer"),
     params:
-        options=flags(
-            **backend_options(config, "renderer"),
-            opacity=config["opacity"],
-            resolution=config["resolution"],
-            fps_factor=config["fps_factor"],
-            body=BODY_DIR,
-        ),
-        code=code_version("render"),
+        key=key_of("render", "logs/{video}/render_{view}.log"),
     message:
-        "{wildcards.video}: draw the {wildcards.view} view"
+        "{wildcards.video}: draw the {wildcards.view} view{params.key.change}"
     shell:
-        "exec nlf-pipeline --log {log:q} render --view {wildcards.view} --video {input.video:q}"
+        "exec nlf-pipeline --log {log:q} --key {params.key:q} render"
+        " --view {wildcards.view} --video {input.video:q}"
         " --video-facts {input.facts:q} --bodies {input.bodies:q} --cameras {input.cameras:q}"
-        " --world-cameras {input.real_cameras:q} --out {output:q} {params.options} {resources.execution}"
+        " --world-cameras {input.real_cameras:q} --out {output:q}"

@@ -16,9 +16,8 @@ rule weights:
     conda:
         "../envs/core.yaml"
     params:
-        name=lambda wildcards: WEIGHT_NAMES[wildcards.file],
-        options=flags(folder=WEIGHTS_DIR),
+        key=key_of("weights", "logs/weights/{file}.log"),
     message:
-        "get the weights {params.name}"
+        "get the weights {wildcards.file}"
     shell:
-        "exec nlf-pipeline --log {log:q} weights fetch {params.name} {params.options}"
+        "exec nlf-pipeline --log {log:q} --key {params.key:q} weights fetch {wildcards.file:q}"

@@ -2,7 +2,6 @@
 
 import dataclasses
 import inspect
-import re
 
 import pytest
 import yaml
@@ -11,7 +10,8 @@ from workflow_runs import REPOSITORY
 from nlf_pipeline.cli import STAGES as ALL_STAGES
 from nlf_pipeline.cli import load_stage
 from nlf_pipeline.errors import UserError
-from nlf_pipeline.workflow.model_sets import MODEL_OPTIONS, MODEL_SETS
+from nlf_pipeline.workflow.model_sets import BACKEND_SETTINGS, MODEL_OPTIONS, MODEL_SETS
+from nlf_pipeline.workflow.stage_options import STAGE_OPTIONS
 
 DEFAULTS = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
 SCHEMA = yaml.safe_load((REPOSITORY / "config.schema.yaml").read_text())["properties"]
@@ -39,6 +39,7 @@ MAPPED = [
     (setting, stage, *option.split("."))
     for (stage, _), options in MODEL_OPTIONS.items()
     for option, setting in options.items()
+    if "." in option
 ]
 
 
@@ -64,35 +65,39 @@ def test_schema_allows_what_the_options_allow(setting, stage, model, field):
 
 def test_every_option_has_a_setting_or_is_known_to_have_none():
     for (stage, model), mapped in MODEL_OPTIONS.items():
+        if not any("." in option for option in mapped):
+            continue
         reached = {option.removeprefix(f"{model}.") for option in mapped}
         both = {name.removeprefix("nlf.") for name in MODEL_OPTIONS["segmenter", "nlf"]} if model == "nlf" else reached
         fields = {field.name for field in dataclasses.fields(options_of(stage, model))}
         assert fields == both | ONLY_ON_THE_COMMAND_LINE[model], model
 
 
-def settings_of_rules():
-    """(stage, parameter, setting) wherever a rule gives a stage's command a setting as it is."""
-    for path in sorted((REPOSITORY / "rules").glob("*.smk")):
-        for rule in re.split(r"\nrule ", path.read_text()):
-            stage = re.search(r"\{log:q\} ([a-z-]+)", rule)
-            given = re.findall(r'\b(\w+)=config\["(\w+)"\]', rule)
-            if stage is None or stage[1] not in ALL_STAGES:
-                continue
-            parameters = inspect.signature(load_stage(stage[1])).parameters
-            for parameter, setting in given:
-                if parameter in parameters and parameters[parameter].default is not inspect.Parameter.empty:
-                    yield stage[1], parameter, setting
+def settings_of_stages():
+    """(stage, parameter, setting) wherever a stage is given a setting as it is and has a default of its own."""
+    backends = [(stage, options) for stage, name in BACKEND_SETTINGS.items() for (chosen, _), options in
+                MODEL_OPTIONS.items() if chosen == name]  # fmt: skip
+    for module, options in [*STAGE_OPTIONS.items(), *backends]:
+        stage = module.replace("_", "-")
+        if stage not in ALL_STAGES or stage in ("build-body", "import-body"):  # which are told by a folder's name
+            continue
+        parameters = inspect.signature(load_stage(stage)).parameters
+        for parameter, setting in options.items():
+            if "." not in parameter:
+                assert parameter in parameters, (stage, parameter)
+                if parameters[parameter].default is not inspect.Parameter.empty:
+                    yield stage, parameter, setting
 
 
-@pytest.mark.parametrize(("stage", "parameter", "setting"), list(settings_of_rules()))
+@pytest.mark.parametrize(("stage", "parameter", "setting"), list(settings_of_stages()))
 def test_settings_are_the_stages_defaults(stage, parameter, setting):
     default, written = inspect.signature(load_stage(stage)).parameters[parameter].default, DEFAULTS[setting]
     nothing = default == () and not written
     assert nothing or default == written
 
 
-def test_the_rules_settings_are_found():
-    found = {setting for _, _, setting in settings_of_rules()}
+def test_the_stages_settings_are_found():
+    found = {setting for _, _, setting in settings_of_stages()}
     assert {"max_persons", "fov", "smoothing", "ground_threshold", "opacity", "side_azimuth"} <= found
 
 

@@ -7,16 +7,17 @@ import yaml
 from workflow_runs import REPOSITORY
 
 from nlf_pipeline.workflow.model_sets import (
+    BACKEND_SETTINGS,
+    EXECUTION_SETTINGS,
     GPU_BACKENDS,
     MODEL_SETS,
-    backend_options,
     environment,
-    execution_options,
     gpus,
     needed_weights,
     weight_files,
     with_models,
 )
+from nlf_pipeline.workflow.stage_options import option_words, stage_settings
 
 DEFAULTS = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
 STAGES = ("segmenter", "semantics", "camera", "estimator", "interpolator", "renderer", "depth")
@@ -58,31 +59,40 @@ def test_weights_of_the_stages_are_those_of_the_run():
     assert weight_files(settings, "camera") == {"droid": Path("resources/weights/droid.pth")}
 
 
+def words(settings, stage):
+    """All options of a stage, as its command line has them, with those of how it computes."""
+    return option_words(stage, stage_settings(stage, settings), {name: settings[name] for name in EXECUTION_SETTINGS})
+
+
 def test_embedded_backends_get_no_options_of_networks():
-    for stage in STAGES:
-        assert backend_options(chosen(), stage) == {stage: chosen()[stage]}
-        assert execution_options(chosen(), stage) == {}
-        assert gpus(chosen(), stage) == 0 and environment(chosen(), stage) == "core"
+    for stage, chooses in BACKEND_SETTINGS.items():
+        told = words(chosen(), stage)
+        assert chosen()[chooses] is None or f"--{chooses}={chosen()[chooses]}" in told
+        assert not [
+            word for word in told if word.startswith(("--weights", "--device")) or "." in word.partition("=")[0]
+        ]
+        assert gpus(chosen(), chooses) == 0 and environment(chosen(), chooses) == "core"
 
 
 def test_networks_get_weights_device_and_their_own_options():
     settings = chosen(models="reference", renderer="blendipose", num_aug=7)
-    for stage in NETWORKS:
-        assert backend_options(settings, stage)["weights"] == "resources/weights"
-        assert execution_options(settings, stage)["device"] == "auto"
-        assert gpus(settings, stage) == 1 and gpus({**settings, "device": "cpu"}, stage) == 0
-    assert backend_options(settings, "estimator")["nlf.num_aug"] == 7
-    assert "weights" not in backend_options(settings, "renderer") and gpus(settings, "renderer") == 1
+    for stage, chooses in BACKEND_SETTINGS.items():
+        if chooses in NETWORKS:
+            assert {"--weights=resources/weights", "--device=auto"} <= set(words(settings, stage))
+            assert gpus(settings, chooses) == 1 and gpus({**settings, "device": "cpu"}, chooses) == 0
+    assert "--nlf.num-aug=7" in words(settings, "estimate")
+    assert "--weights=resources/weights" not in words(settings, "render") and gpus(settings, "renderer") == 1
 
 
 def test_how_a_network_runs_is_apart_from_what_its_result_depends_on():
     settings = chosen(models="reference", segmenter="nlf", renderer="blendipose", depth="zoedepth")
-    elsewhere = {**settings, "device": "cpu", "batch_size": 3, "internal_batch_size": 5}
-    nlf = {"device": "cpu", "nlf.batch_size": 3, "nlf.internal_batch_size": 5}
-    special = {"segmenter": nlf, "estimator": nlf, "renderer": {"blendipose.device": "cpu"}}
-    for stage in STAGES:
-        assert backend_options(settings, stage) == backend_options(elsewhere, stage)
-        assert execution_options(elsewhere, stage) == special.get(stage, {"device": "cpu"})
+    elsewhere = {**settings, "device": "cpu", "batch_size": 3, "internal_batch_size": 5, "droid_env": "env"}
+    nlf = {"--device=cpu", "--nlf.batch-size=3", "--nlf.internal-batch-size=5"}
+    special = {"segment": nlf, "estimate": nlf, "render": {"--blendipose.device=cpu"}}
+    for stage in BACKEND_SETTINGS:
+        assert stage_settings(stage, settings) == stage_settings(stage, elsewhere)
+        added = set(words(elsewhere, stage)) - set(option_words(stage, stage_settings(stage, elsewhere), {}))
+        assert added == special.get(stage, {"--device=cpu"})
 
 
 def test_every_environment_is_there():

@@ -24,7 +24,8 @@ from nlf_pipeline.geometry import invert_rigid, pinhole_matrix, project, transfo
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.scale_camera import scale_camera
 from nlf_pipeline.scaling.depth_scale import DepthScale
-from nlf_pipeline.workflow.settings import checked_settings, flags
+from nlf_pipeline.workflow.settings import checked_settings
+from nlf_pipeline.workflow.stage_options import option_words
 
 FPS, FRAMES = 25.0, 90
 UNIT = 0.37
@@ -212,7 +213,8 @@ def test_sizes_reach_the_stage(typed: str, words: str) -> None:
     folder = Path(__file__).resolve().parents[1]
     defaults, schema = (yaml.safe_load((folder / name).read_text()) for name in ("config.yaml", "config.schema.yaml"))
     told = checked_settings(defaults, [typed], schema)
-    assert flags(**{key: told[key] for key in ("person_height", "measured_distance")}) == words
+    given = {key: told[key] for key in ("person_height", "measured_distance")}
+    assert " ".join(option_words("scale_camera", given, {})) == words
     for wrong in (["person_height=5"], ["measured_distance=[0,1,2,3,4,1]"], [typed, "measured_distance=[2]"]):
         with pytest.raises(UserError, match="expected"):
             checked_settings(defaults, wrong, schema)

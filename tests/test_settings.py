@@ -1,15 +1,12 @@
 """Settings are checked in words that name the key and what is allowed; ids survive number parsing."""
 
-import shlex
 from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
 
 from nlf_pipeline.errors import UserError
-from nlf_pipeline.workflow.settings import checked_settings, flags, local_videos, no_such_video
+from nlf_pipeline.workflow.settings import checked_settings, local_videos, no_such_video
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DEFAULTS = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
@@ -147,19 +144,3 @@ def test_local_videos_by_id(tmp_path):
     (tmp_path / "a.mkv").touch()
     with pytest.raises(UserError, match=r"a\.mkv.*a\.mp4"):
         local_videos(tmp_path)
-
-
-def test_flags_leave_out_what_is_not_set():
-    assert flags(threshold_m=0.05, seed=0, fov_deg=None, points=[], audio=False, x=True) == (
-        "--threshold-m=0.05 --seed=0 --no-audio --x"
-    )
-    assert flags(time_range=[0, 1.5], select_points=[[1, 2], [3, 4]]) == "--time-range 0 1.5 --select-points 1 2 3 4"
-
-
-@given(st.text(min_size=1).filter(lambda text: "\0" not in text))
-def test_flags_survive_the_shell(text):
-    assert shlex.split(flags(source=text)) == [f"--source={text}"]
-
-
-def test_swapped_values_give_different_flags():
-    assert flags(a=1, b=2) != flags(a=2, b=1)

@@ -1,11 +1,16 @@
 """Another file of weights reruns the stage that uses it and what depends on that; nothing else about weights does."""
 
+import json
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 from workflow_runs import Run
+
+from nlf_pipeline.workflow.stage_keys import read_key
+from nlf_pipeline.workflow.stage_options import read_execution
 
 NLF = "nlf_l_multi_0.3.2.torchscript"
 AFTER_ESTIMATE = {"scale_camera", "fit", "ground", "world", "plan_view", "render", "report"}
@@ -63,8 +68,11 @@ def test_how_the_network_runs_is_told_to_it_and_reruns_nothing(finished):
     other = (*SETTINGS, "device=cpu", "batch_size=3", "internal_batch_size=5")
     assert finished.planned(*other) == set()
     told = finished.snakemake("--dry-run", "--printshellcmds", "--forcerun", "estimate", "--config", *other)
-    (command,) = [line for line in told.stdout.splitlines() if " estimate --video " in line]
-    assert command.split()[-3:] == ["--device=cpu", "--nlf.batch-size=3", "--nlf.internal-batch-size=5"]
+    assert not re.search("device|batch_size", told.stdout)
+    environment = {"NLF_PIPELINE_EXECUTION": json.dumps({"device": "cpu", "batch_size": 3, "internal_batch_size": 5})}
+    key = {"stage": "estimate", "settings": {"estimator": "nlf"}}
+    words = read_key(json.dumps(key), "estimate").words(read_execution(environment))
+    assert words[-3:] == ["--device=cpu", "--nlf.batch-size=3", "--nlf.internal-batch-size=5"]
 
 
 def test_another_release_reruns_the_stage_and_what_depends_on_it(finished):
@@ -107,5 +115,14 @@ def test_droid_runs_in_the_environment_that_is_named(tmp_path):
     python.touch()
     assert "without this package" in run.refuses(*settings, f"droid_env={tmp_path / 'my env'}")
     python.with_name("nlf-pipeline").touch()
-    told = run.snakemake("--dry-run", "--printshellcmds", "--config", *settings, f"droid_env={tmp_path / 'my env'}")
-    assert f"exec '{python}' -m nlf_pipeline.cli --log logs/clip/track_camera.log track-camera" in told.stdout
+    assert run.planned(*settings, f"droid_env={tmp_path / 'my env'}") >= {"track_camera"}
+
+
+def test_first_download_of_weights_is_noted_in_the_results_key(finished):
+    """Also where there were results before, of other weights."""
+    put_weights(finished, "nlf_s_multi_0.2.2.torchscript", b"small")
+    other = (*SETTINGS, "nlf_model=nlf_s")
+    assert "estimate" in finished.stages(*other)
+    assert finished.stages(*other) == set()
+    assert "estimate" in finished.stages(*SETTINGS)
+    assert finished.stages(*SETTINGS) == set()

@@ -27,9 +27,10 @@ STAND_IN = """#!{python} -ISs
 import ctypes, os, pathlib, shutil, sys, time
 words = [part for word in sys.argv[1:] for part in (word.split("=", 1) if word.startswith("--") else [word])]
 options = dict(zip(words, words[1:]))
-stage = words[2]
+stage = next(word for word in words[::2] if not word.startswith("--"))
 if stage == "weights":  # the real command
     os.execv(sys.executable, [sys.executable, "-m", "nlf_pipeline.cli", *sys.argv[1:]])
+pathlib.Path(options["--log"]).write_text(options["--key"] + "\\n")
 with open("calls.log", "a") as calls:
     calls.write(stage + "\\n")
 if pathlib.Path("fail_at").exists() and pathlib.Path("fail_at").read_text() == stage:

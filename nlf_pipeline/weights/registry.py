@@ -80,7 +80,7 @@ def weights_path(folder: Path, name: str) -> Path:
 
 
 def find_weight(name: str) -> Weight:
-    """The registry's entry called `name`.
+    """The registry's entry called `name`, or whose file is called so.
 
     Raises:
         UserError: naming what there is, if `name` is unknown; saying where to register, if it is a body model.
@@ -91,6 +91,7 @@ def find_weight(name: str) -> Weight:
             f"{name}: everybody has to get it himself. At {body.registration.url}: {body.registration.todo}, and put "
             f"{body.file} into the folder that the setting body_models_dir names."
         )
+    name = next((weight.name for weight in registry.values() if weight.file == name), name)
     if name not in registry:
         raise UserError(f"{name}: no such weights, expected one of {', '.join(registry)}")
     return registry[name]

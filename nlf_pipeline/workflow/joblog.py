@@ -43,10 +43,14 @@ def show_our_lines(prefix: str) -> None:
 
 
 @contextlib.contextmanager
-def writing_log(path: Path) -> Iterator[None]:
+def writing_log(path: Path, first_line: str | None = None) -> Iterator[None]:
     """Send standard output and error, native libraries' included, to the file `path`.
 
     Python's `sys.stderr` stays the terminal, for progress bars and our own lines.
+
+    Args:
+        path: made anew.
+        first_line: of the file.
 
     Raises:
         UserError: if the file cannot be written.
@@ -54,6 +58,8 @@ def writing_log(path: Path) -> Iterator[None]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         log_file = path.open("w", buffering=1)
+        if first_line is not None:
+            log_file.write(f"{first_line}\n")
     except OSError as error:
         raise UserError(f"{path}: cannot write the log file ({error.strerror}). Make the folder writable.") from error
     sys.stdout.flush()

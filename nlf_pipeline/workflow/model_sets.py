@@ -59,6 +59,8 @@ MODEL_OPTIONS: Mapping[tuple[str, str], Mapping[str, str]] = {
         "deeplabv3.mask_threshold": "mask_threshold",
         "deeplabv3.input_size": "deeplabv3_resolution",
     },
+    ("camera", "klt"): {"seed": "seed"},
+    ("camera", "file"): {"camera_file": "camera_file"},
     ("camera", "droid"): {
         "droid.max_keyframes": "droid_max_keyframes",
         "droid.fov_min": "droid_fov_min",
@@ -82,8 +84,18 @@ MODEL_OPTIONS: Mapping[tuple[str, str], Mapping[str, str]] = {
         "blendipose.device": "device",
     },
 }
-"""(stage, backend) -> option of the stage -> setting."""
-EXECUTION_SETTINGS = frozenset({"device", "batch_size", "internal_batch_size"})
+"""(setting, backend) -> option of the stage -> setting."""
+BACKEND_SETTINGS: Mapping[str, str] = {
+    "segment": "segmenter",
+    "semantic_masks": "semantics",
+    "track_camera": "camera",
+    "estimate": "estimator",
+    "scale_camera": "depth",
+    "interpolate": "interpolator",
+    "render": "renderer",
+}
+"""Stage -> the setting that chooses its backend."""
+EXECUTION_SETTINGS = frozenset({"device", "batch_size", "internal_batch_size", "droid_env"})
 """Settings that say where and in how large pieces a network works: its result is the same but for rounding."""
 
 
@@ -96,34 +108,6 @@ def with_models(settings: Mapping[str, Any]) -> dict[str, Any]:
     if settings["camera"] is None and (settings["camera_file"] or settings["static_camera"]):
         chosen["camera"] = "file" if settings["camera_file"] else "static"
     return {**settings, **chosen}
-
-
-def backend_options(settings: Mapping[str, Any], stage: str) -> dict[str, Any]:
-    """Options on which a stage's result depends with the chosen backend, and no others, so that those rerun nothing.
-
-    Args:
-        settings: complete.
-        stage: the setting that chooses the backend, such as `segmenter`.
-    """
-    shared = {"weights": str(WEIGHTS_DIR)} if settings[stage] in GPU_BACKENDS else {}
-    options = {name: settings[key] for name, key in _options(settings, stage) if key not in EXECUTION_SETTINGS}
-    return {stage: settings[stage], **shared, **options}
-
-
-def execution_options(settings: Mapping[str, Any], stage: str) -> dict[str, Any]:
-    """Options that say how the chosen backend computes a stage's result, which does not depend on them.
-
-    Args:
-        settings: complete.
-        stage: the setting that chooses the backend, such as `segmenter`.
-    """
-    return {name: settings[key] for name, key in _options(settings, stage) if key in EXECUTION_SETTINGS}
-
-
-def _options(settings: Mapping[str, Any], stage: str) -> list[tuple[str, str]]:
-    """(option, setting) of all that settings give to a stage's chosen backend."""
-    shared = {"device": "device"} if settings[stage] in GPU_BACKENDS else {}
-    return [*shared.items(), *MODEL_OPTIONS.get((stage, settings[stage]), {}).items()]
 
 
 def gpus(settings: Mapping[str, Any], stage: str) -> int:

@@ -3,7 +3,6 @@
 import difflib
 import math
 import os
-import shlex
 import shutil
 import sys
 from collections.abc import Iterable, Mapping
@@ -149,50 +148,3 @@ def put_commands_on_path(name: str) -> None:
     found = shutil.which(name)
     if found is None or Path(found).with_name("python").exists():
         os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-
-
-def command_in(environment: str | None) -> str:
-    """The words that run a stage: this environment's command, or that of another virtual environment.
-
-    Raises:
-        UserError: if there is no Python in the folder `environment`, or none with this package.
-    """
-    if environment is None:
-        return "nlf-pipeline"
-    python = Path(environment) / "bin" / "python"
-    if not python.is_file():
-        raise UserError(
-            f"{python}: not found, expected the Python of a virtual environment (setting droid_env). Make one with: "
-            f"python3 -m venv {environment}, and install DROID-SLAM and this package into it."
-        )
-    if not python.with_name("nlf-pipeline").is_file():
-        here = Path(__file__).parents[2]
-        raise UserError(
-            f"{environment}: found a virtual environment without this package, expected both DROID-SLAM and it "
-            f"(setting droid_env). Install it with: {shlex.quote(str(python))} -m pip install --no-deps -e {here}"
-        )
-    return f"{shlex.quote(str(python.absolute()))} -m nlf_pipeline.cli"
-
-
-def flags(**options: Any) -> str:
-    """Options of a stage as words of a command line, each behind its name, quoted for the shell.
-
-    None and empty sequences are left out, so that the stage's own default holds; True and False become
-    `--name` and `--no-name`.
-    """
-    words: list[str] = []
-    for name, value in options.items():
-        flag = name.replace("_", "-")
-        if isinstance(value, bool):
-            words.append(f"--{flag}" if value else f"--no-{flag}")
-        elif value is not None and value != []:
-            words += [f"--{flag}", *_flattened(value)] if isinstance(value, list) else [f"--{flag}={value}"]
-    return shlex.join(words)
-
-
-def _flattened(value: Any) -> Iterable[str]:
-    if isinstance(value, list):
-        for part in value:
-            yield from _flattened(part)
-    else:
-        yield str(value)

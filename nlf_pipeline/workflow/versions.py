@@ -23,7 +23,7 @@ def code_version(module: str) -> str:
         module: dotted name within the package, such as "segment" or "demo.scene".
 
     Returns:
-        "code of MODULE: " and 16 hexadecimal digits.
+        16 hexadecimal digits.
 
     Raises:
         FileNotFoundError: if there is no such module.
@@ -32,7 +32,7 @@ def code_version(module: str) -> str:
     if _source(name) is None:
         raise FileNotFoundError(f"{name}: no such module in {_ROOT}")
     parts = [f"{reached} {_read(reached).digest}" for reached in sorted(_reachable(name))]
-    return f"code of {module}: " + hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
