@@ -58,10 +58,21 @@ def write_results(folder, focal_source="user", ground_source="feet", notes=(), s
 
 def test_a_run_without_doubts_has_no_notes(tmp_path):
     write_results(tmp_path / "walk")
-    summary = run_summary(["walk", "never_ran"], results=tmp_path)
+    summary = run_summary(["walk"], results=tmp_path)
     assert "walk: 3 frames at 25 frames/s, 1 person" in summary
     assert "bodies.npz" in summary
-    assert "note" not in summary and "never_ran" not in summary
+    assert "note" not in summary and "1 video" not in summary
+    assert run_summary(["never_ran"], results=tmp_path) == ""
+
+
+def test_several_videos_are_told_in_a_table_and_few_of_them_at_length(tmp_path):
+    names = ["a", "b", "c", "d"]
+    for name in names[:3]:
+        write_results(tmp_path / name)
+    few = run_summary(names[1:], results=tmp_path, logs=tmp_path / "logs")
+    assert "3 videos: 1 not started, 2 unfinished" in few and "b: 3 frames" in few and "c: 3 frames" in few
+    many = run_summary(names, results=tmp_path, logs=tmp_path / "logs")
+    assert "4 videos: 1 not started, 3 unfinished" in many and "b: 3 frames" not in many
 
 
 def test_the_verdict_is_told_unless_the_bodies_are_newer(tmp_path):

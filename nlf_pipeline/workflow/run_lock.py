@@ -3,12 +3,16 @@
 The kernel drops the locks of a process however it ends.
 """
 
-import fcntl
 import os
+import resource
 from collections.abc import Iterable
 from pathlib import Path
 
 from nlf_pipeline.errors import UserError
+from nlf_pipeline.file_locks import try_lock
+
+_OTHER_FILES = 512
+"""That a run may have open besides its locks."""
 
 
 def check_writable(folder: Path) -> None:
@@ -31,21 +35,39 @@ def hold_locks(names: Iterable[str], folder: Path) -> list[int]:
         Open file descriptors; closing them gives the locks back.
 
     Raises:
-        UserError: if another process holds a lock, or the folder cannot be written.
+        UserError: if another process holds a lock, the folder cannot be written, or a process here may not hold as many
+            files open.
     """
-    descriptors: list[int] = []
+    names, descriptors = list(names), []
+    _allow_open_files(len(names))
     for name in names:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             descriptors.append(os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666))
-            fcntl.flock(descriptors[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UserError(
-                f"{name}: another run is working on it in {Path.cwd()}. Wait until it has finished, then run again."
-            ) from error
+            is_free = try_lock(descriptors[-1])
+            if is_free:
+                os.utime(descriptors[-1])  # when this run began
         except OSError as error:
             raise _unwritable(folder, error.strerror or "unknown reason") from error
+        if not is_free:
+            raise UserError(
+                f"{name}: another run is working on it in {Path.cwd()}. Wait until it has finished, then run again."
+            )
     return descriptors
+
+
+def _allow_open_files(n_more: int) -> None:
+    """Let this process hold more files open than the usual thousand, as far as it may raise that limit itself."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = n_more + _OTHER_FILES
+    if soft == resource.RLIM_INFINITY or needed <= soft:
+        return
+    if hard != resource.RLIM_INFINITY and needed > hard:
+        raise UserError(
+            f"{n_more} videos in one run: expected at most {hard - _OTHER_FILES}, since a process here may hold "
+            f"{hard} files open. Run shares of the list one after the other, such as --config shard=1/10"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 def _unwritable(folder: Path, reason: str) -> UserError:

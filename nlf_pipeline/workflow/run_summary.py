@@ -2,25 +2,52 @@
 
 import json
 import re
-from collections.abc import Iterable
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from nlf_pipeline.workflow.status_table import format_states
+from nlf_pipeline.workflow.video_states import read_states
+
 _SHOWN = ("report.html", "camera_view.mp4", "side_view.mp4", "bodies.npz", "world_cameras.npz", "evaluation.json")
+_MOST_DETAILED, _MOST_FAILURES = 3, 20
+"""Videos of which everything is told, and failures; of more, the table tells what matters."""
 _BYTES_PER_KB = 1e3
 _LARGEST_SPREAD = 0.15
 """Of a camera's scale, from which on the user is told."""
 _ERROR_RECORD = re.compile(r"^\d{4}-\d\d-\d\d \S+ ERROR nlf_pipeline: (.*(?:\n(?!\d{4}-\d\d-\d\d ).*)*)", re.MULTILINE)
 
 
-def run_summary(video_ids: Iterable[str], results: Path = Path("results")) -> str:
-    """A few lines per video that has its bodies; a run that was asked for less makes no bodies.
+def run_summary(video_ids: Sequence[str], results: Path = Path("results"), logs: Path = Path("logs")) -> str:
+    """A table of several videos, and a few lines about each of few that has its bodies.
+
+    A run that was asked for less makes no bodies.
 
     Args:
         video_ids: the videos of this run.
         results: folder with one folder per video.
+        logs: likewise, with the records of jobs.
     """
     folders = [results / video_id for video_id in video_ids]
-    return "\n".join(line for folder in folders if (folder / "bodies.npz").is_file() for line in _summary_lines(folder))
+    made = [folder for folder in folders if (folder / "bodies.npz").is_file()]
+    details = [line for folder in made for line in _summary_lines(folder)] if len(folders) <= _MOST_DETAILED else []
+    table = videos_table(video_ids, results, logs)
+    return "\n".join([*([table] if table else []), *details])
+
+
+def videos_table(video_ids: Sequence[str], results: Path = Path("results"), logs: Path = Path("logs")) -> str:
+    """State, times and verdict of each of several videos when a run is over; nothing for a single one.
+
+    Args:
+        video_ids: the videos of this run.
+        results: folder with one folder per video.
+        logs: likewise, with the records of jobs.
+    """
+    if len(video_ids) < 2:
+        return ""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return "\n" + format_states(read_states(video_ids, results, logs, is_over=True), width)
 
 
 def failure_summary(logs: Path, folders: Iterable[str], since: float) -> str:
@@ -37,6 +64,8 @@ def failure_summary(logs: Path, folders: Iterable[str], since: float) -> str:
             lines.append(f"  {path}: {errors[-1].strip()}")
     if not lines:
         return ""
+    if len(lines) > _MOST_FAILURES:
+        lines[_MOST_FAILURES:] = [f"  and {len(lines) - _MOST_FAILURES} more: nlf-pipeline status"]
     return "\nWhat went wrong (the same command goes on from here, once it is cured):\n" + "\n".join(lines)
 
 

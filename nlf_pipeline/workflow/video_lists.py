@@ -44,14 +44,15 @@ def videos_of_run(settings: Mapping[str, Any], schema: Mapping[str, Any]) -> lis
     return chosen_videos([ListedVideo(video_id, None, NO_SETTINGS, _SETTINGS) for video_id in ids], None, shard)
 
 
-def read_video_list(path: Path, schema: Mapping[str, Any]) -> list[ListedVideo]:
+def read_video_list(path: Path, schema: Mapping[str, Any] | None) -> list[ListedVideo]:
     """The videos that a list names, in its order, each cell of a table checked.
 
     Args:
         path: a folder of video files; a .txt file with an id or a path per line; or a .csv (or .tsv) file with a column
             `video_id` or `file` or both, and others called as settings are. Paths are relative to the list. Files with
             names that are no ids get one made from their names. In a table, an empty cell leaves a setting as it is.
-        schema: JSON schema of the settings, whose properties' descriptions say in words what is allowed.
+        schema: JSON schema of the settings, whose properties' descriptions say in words what is allowed; None: settings
+            are not read.
 
     Raises:
         UserError: naming all that is wrong, each with file, line and column, or if the list names no video.

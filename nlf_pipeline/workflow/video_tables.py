@@ -17,7 +17,7 @@ _SEPARATORS = ",;\t"
 _LONGEST_CELL = 1 << 20
 
 
-def read_table(path: Path, schema: Mapping[str, Any]) -> tuple[list[ListedVideo], list[str]]:
+def read_table(path: Path, schema: Mapping[str, Any] | None) -> tuple[list[ListedVideo], list[str]]:
     """The videos of a CSV file, and what is wrong with it.
 
     Commas, semicolons or tabs part the cells, whichever the first line has most of; byte order marks and UTF-16 are
@@ -25,7 +25,7 @@ def read_table(path: Path, schema: Mapping[str, Any]) -> tuple[list[ListedVideo]
 
     Args:
         path: of the table.
-        schema: JSON schema of the settings.
+        schema: JSON schema of the settings; None: only ids and files are read.
 
     Raises:
         UserError: if it is no table at all.
@@ -38,11 +38,11 @@ def read_table(path: Path, schema: Mapping[str, Any]) -> tuple[list[ListedVideo]
         separator = max(_SEPARATORS, key=first.count)
     records = _records(text, separator, path)
     header_line, header = next(((line, cells) for line, cells in records if any(cells)), (1, []))
-    columns = _Columns.of([name.strip() for name in header])
+    columns = _Columns.of([name.strip() for name in header], with_settings=schema is not None)
     problems = [f"{path}, line {header_line}, {problem}" for problem in _header_problems(columns, schema)]
     if problems:
         return [], problems
-    return _read_rows(path, columns, records, CellReader(schema, path.parent))
+    return _read_rows(path, columns, records, CellReader(schema or {"properties": {}}, path.parent))
 
 
 @dataclass(frozen=True)
@@ -54,24 +54,24 @@ class _Columns:
     """(position, name)."""
 
     @classmethod
-    def of(cls, names: Sequence[str]) -> "_Columns":
+    def of(cls, names: Sequence[str], with_settings: bool) -> "_Columns":
         places = {name: place for place, name in enumerate(names)}
         settings = [
             (place, name)
             for place, name in enumerate(names)
-            if name and not name.startswith("#") and name not in ("video_id", "file")
+            if with_settings and name and not name.startswith("#") and name not in ("video_id", "file")
         ]
         return cls(names, places.get("video_id"), places.get("file"), settings)
 
 
-def _header_problems(columns: _Columns, schema: Mapping[str, Any]) -> Iterator[str]:
+def _header_problems(columns: _Columns, schema: Mapping[str, Any] | None) -> Iterator[str]:
     if columns.video_id is None and columns.file is None:
         found = ", ".join(map(repr, columns.names)) or "nothing"
         yield f"the names of the columns: found {found}, expected video_id or file among them"
     for name in dict.fromkeys(name for name in columns.names if name and list(columns.names).count(name) > 1):
         yield f"column {name}: found {list(columns.names).count(name)} times, expected once"
     for _, name in columns.settings:
-        if problem := column_problem(name, schema):
+        if schema is not None and (problem := column_problem(name, schema)):
             yield f"column {name}: {problem}"
 
 
