@@ -28,14 +28,18 @@ rule all:
 
 onstart:
     start_run()
+    forget_keys()
 
 
 onsuccess:
+    forget_runs(locked_names(), LOCKS)
     print(run_summary(VIDEOS))
 
 
 onerror:
     print(
+        videos_table(VIDEOS),
         failure_summary(LOGS, [*VIDEOS, "body_models", "weights"], since=RUN_STARTED[-1]),
         file=sys.stderr,
+        sep="\n",
     )

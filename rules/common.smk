@@ -14,10 +14,13 @@ from nlf_pipeline.files import check_exists, check_readable
 from nlf_pipeline.weights.records import check_unchanged, record_path
 from nlf_pipeline.weights.registry import WEIGHTS_DIR, find_weight, load_body_models, load_registry
 from nlf_pipeline.workflow.video_ids import is_youtube_id
-from nlf_pipeline.workflow.model_sets import EXECUTION_SETTINGS, environment, gpus, weight_files
+from nlf_pipeline.workflow.job_resources import UNKNOWN_EXTENT, clip_extent, job_resources
+from nlf_pipeline.workflow.model_sets import EXECUTION_SETTINGS, environment, weight_files
 from nlf_pipeline.workflow.other_python import python_of
 from nlf_pipeline.workflow.run_lock import check_writable, hold_locks
-from nlf_pipeline.workflow.run_summary import failure_summary, run_summary
+from nlf_pipeline.workflow.run_summary import failure_summary, run_summary, videos_table
+from nlf_pipeline.workflow.slurm_leftovers import forget_runs, remember_run, remembered_runs, wait_for_leftovers
+from nlf_pipeline.workflow.snakemake_hooks import before_dag, let_jobs_record, slurm_run
 from nlf_pipeline.workflow.settings import (
     completed_settings,
     given_settings,
@@ -32,6 +35,7 @@ from nlf_pipeline.workflow.video_lists import videos_of_run
 VIDEOS_IN = Path("videos_in")
 TRUTH = Path("truth")
 RESULTS = Path("results")
+LOCKS = RESULTS / ".locks"
 DEMO_CLIPS = {"demo": "still", "demo_moving": "moving"}
 LOGS = Path("logs")
 BENCHMARKS = Path("benchmarks/runs")
@@ -67,25 +71,37 @@ VIDEOS = list(LISTED)
 config.update(completed_settings(GIVEN))
 os.environ[EXECUTION_VARIABLE] = json.dumps({name: config[name] for name in sorted(EXECUTION_SETTINGS)})
 COMPLETED = {}
+SAME_FOR_ALL = not any(video.settings for video in LISTED.values())
 
 
 def settings_of(video):
-    """Complete settings of one video; videos without any of their own share the same object."""
+    """Complete settings of one video; videos with the same own settings share the same object."""
     own = LISTED[video].settings if video in LISTED else None
+    if not own:
+        return config
     if id(own) not in COMPLETED:
-        COMPLETED[id(own)] = completed_settings({**GIVEN, **(own or {})})
+        COMPLETED[id(own)] = completed_settings({**GIVEN, **own})
     return COMPLETED[id(own)]
 
 
+VARIANTS = list({id(settings): settings for settings in map(settings_of, VIDEOS)}.values())
+
+
 def of_video(function, *arguments):
-    """The function's result for the settings of each video."""
+    """The function's result for the settings of each video; with {video} in it, that is replaced.
+
+    Where all videos have the same settings it is no function, which takes less time for many videos.
+    """
+    if SAME_FOR_ALL:
+        return function(config, *arguments)
     known = {}
 
     def find(wildcards):
         settings = settings_of(wildcards.video)
         if id(settings) not in known:
             known[id(settings)] = function(settings, *arguments)
-        return known[id(settings)]
+        found = known[id(settings)]
+        return found.replace("{video}", wildcards.video) if isinstance(found, str) else found
 
     return find
 
@@ -93,11 +109,15 @@ def of_video(function, *arguments):
 def key_of(stage, log=None, **more):
     """The key of each job of a stage; `more` are functions of the wildcards that return other parts of it."""
     log = log or f"logs/{{video}}/{stage}.log"
+    known = {}
 
     def find(wildcards):
         settings = settings_of(wildcards.get("video"))
         parts = {name: part(wildcards) for name, part in more.items()}
-        return stage_key(stage, settings, log=Path(log.format(**wildcards)), **parts)
+        what = (id(settings), *parts.values())
+        if what not in known or not known[what].is_final:
+            known[what] = stage_key(stage, settings, **parts)
+        return known[what].of_job(log.format(**wildcards))
 
     return find
 
@@ -110,7 +130,7 @@ def body_key(stage, log):
         if wildcards.get("kind"):
             gender, betas = wildcards.kind[1:].split("-")
         body = {"body_model": wildcards.family, "body_gender": gender, "body_betas": int(betas)}
-        return stage_key(stage, {**config, **body}, log=Path(log.format(**wildcards)))
+        return stage_key(stage, {**config, **body}).of_job(log.format(**wildcards))
 
     return find
 
@@ -137,15 +157,34 @@ def camera_files(settings):
     return settings["camera_file"] or []
 
 
-def shown_clip(wildcards):
+def shown_clip(settings):
     """The clip behind the rendered bodies."""
-    factor = settings_of(wildcards.video)["fps_factor"]
-    return f"results/{wildcards.video}/clip" + ("" if factor == 1 else f"_x{factor}") + ".mp4"
+    return "results/{video}/clip" + ("" if settings["fps_factor"] == 1 else f"_x{settings['fps_factor']}") + ".mp4"
 
 
-def for_depth(name):
+def for_depth(settings, name):
     """A file of the video, where a network estimates depth; else nothing."""
-    return lambda wildcards: f"results/{wildcards.video}/{name}" if settings_of(wildcards.video)["depth"] else []
+    return f"results/{{video}}/{name}" if settings["depth"] else []
+
+
+def needs(stage):
+    """What the jobs of a stage need of a machine."""
+
+    @functools.cache
+    def found(video, attempt):
+        settings = settings_of(video)
+        extent = UNKNOWN_EXTENT
+        if video:
+            source = Path(or_stop(source_of, video))
+            extent = clip_extent(RESULTS / video / "video.json", source, settings["time_range"])
+        return job_resources(stage, settings, extent, attempt)
+
+    def resource(name):
+        return lambda wildcards, attempt: getattr(found(wildcards.get("video"), attempt), name)
+
+    with_gpu = any(job_resources(stage, settings, UNKNOWN_EXTENT).gpu for settings in [config, *VARIANTS])
+    always = {"mem_mb": resource("mem_mb"), "runtime": resource("runtime")}
+    return {**always, **({name: resource(name) if with_gpu else 0 for name in ("gpu", "vram_mb")})}
 
 
 @functools.cache
@@ -210,22 +249,45 @@ def check_registered_body(settings):
         check_exists(path, f"the body model ({how.url}: {how.todo}); body_model=open needs none")
 
 
+@functools.cache
+def locked_names():
+    """What a run locks: its videos, and the body models that it makes."""
+    missing = [name_of_body(each) for each in VARIANTS if not os.path.exists(body_file(each))]
+    return [*VIDEOS, *(f"body-{name}" for name in dict.fromkeys(missing))]
+
+
+@functools.cache
+def hold_run_locks():
+    HELD_LOCKS.extend(or_stop(hold_locks, locked_names(), LOCKS))
+
+
+def finish_earlier_run():
+    """Wait for Slurm's jobs of a run that was killed, so that nothing that they make is made twice."""
+    if remembered_runs(locked_names(), LOCKS):
+        hold_run_locks()
+        if or_stop(wait_for_leftovers, locked_names(), LOCKS, functools.partial(print, file=sys.stderr)):
+            time.sleep(workflow.execution_settings.latency_wait)  # until a network's file system shows their files here
+
+
+def forget_keys():
+    """Have Snakemake ask for keys again at a job's end: those from before the weights were there lack their digests."""
+    workflow.persistence._params.cache_clear()
+
+
 def start_run():
     """Refuse to work on a video that another run works on. The locks last as long as this process."""
     missing = {name_of_body(each): each for each in VARIANTS if not os.path.exists(body_file(each))}
     all_or_stop([(check_registered_body, each) for each in missing.values()])
-    names = [*VIDEOS, *(f"body-{name}" for name in missing)]
-    HELD_LOCKS.extend(or_stop(hold_locks, names, RESULTS / ".locks"))
+    hold_run_locks()
+    if slurm_run(workflow):
+        remember_run(slurm_run(workflow), locked_names(), LOCKS)
     RUN_STARTED.append(time.time())
-    # It holds parameters from before the weights were there, and would keep them with the results.
-    workflow.persistence._params.cache_clear()
 
 
 LOCAL_VIDEOS = or_stop(local_videos, VIDEOS_IN)
 # A file of the user's own that happens to be called demo is an ordinary video.
 OWN = {*LOCAL_VIDEOS, *(video.video_id for video in LISTED.values() if video.source)}
 RENDERED = [demo for demo in DEMO_CLIPS if demo not in OWN or (TRUTH / demo).is_dir()]
-VARIANTS = list({id(settings): settings for settings in map(settings_of, VIDEOS)}.values())
 WEIGHT_FILES = {name: file for settings in VARIANTS for name, file in weight_files(settings).items()}
 all_or_stop(
     [
@@ -245,3 +307,9 @@ all_or_stop(
 
 wildcard_constraints:
     video="[A-Za-z0-9_-]{1,64}",
+
+
+if workflow.is_main_process:
+    before_dag(workflow, finish_earlier_run)
+else:
+    let_jobs_record()

@@ -1,0 +1,53 @@
+"""The few places where the workflow reaches into Snakemake, whose minor version is pinned for that."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from snakemake.persistence import PersistenceBase
+
+
+def before_dag(workflow: Any, prepare: Callable[[], None]) -> None:
+    """Call `prepare` when jobs are about to be run, before Snakemake looks at what is there and what is missing.
+
+    Not for a dry run, nor for commands that run nothing, such as --lint or --summary.
+
+    Args:
+        workflow: Snakemake's.
+        prepare: is given nothing.
+    """
+    execute = workflow.execute
+
+    @functools.wraps(execute)
+    def prepare_and_execute(executor_plugin: Any, *arguments: Any, **named: Any) -> Any:
+        common = executor_plugin.common_settings
+        if not (common.dryrun_exec or common.touch_exec):
+            prepare()
+        return execute(executor_plugin, *arguments, **named)
+
+    workflow.execute = prepare_and_execute
+
+
+def let_jobs_record() -> None:
+    """Have a job on another machine note by itself what it has made, and from what, as soon as it is done.
+
+    Snakemake leaves that to the process that submitted the job, but for `--immediate-submit`, when there is none any
+    more. That process can be killed, and the job's result would be done anew, or kept although settings have changed.
+    """
+    finished = PersistenceBase.finished
+
+    @functools.wraps(finished)
+    async def record(self: PersistenceBase, job: Any) -> None:
+        settings = self.dag.workflow.remote_execution_settings
+        given, settings.immediate_submit = settings.immediate_submit, True
+        try:
+            await finished(self, job)
+        finally:
+            settings.immediate_submit = given
+
+    PersistenceBase.finished = record
+
+
+def slurm_run(workflow: Any) -> str | None:
+    """The name that all jobs of this run bear in Slurm, None if jobs are not given to Slurm."""
+    return getattr(getattr(workflow.scheduler, "_executor", None), "run_uuid", None)
