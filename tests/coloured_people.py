@@ -1,6 +1,6 @@
 """Clips in which people are coloured rectangles, and models that know them by their colours."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -115,6 +115,18 @@ class ColourPropagator:
                 small[taken[i]] = 0
             labels[i] = cv2.resize(small, SIZE_PX, interpolation=cv2.INTER_NEAREST)
         return labels
+
+    def lasting_memory(self) -> dict[str, np.ndarray]:
+        """See Propagator."""
+        return {"n_burn_in": np.array(self.n_burn_in)}
+
+    def changing_memory(self) -> dict[str, np.ndarray]:
+        """See Propagator."""
+        return {"colours": np.array(self.colours).reshape(-1, 3)}
+
+    def remember(self, lasting: Mapping[str, np.ndarray], changing: Mapping[str, np.ndarray]) -> None:
+        """See Propagator."""
+        self.colours, self.n_burn_in = list(changing["colours"]), int(lasting["n_burn_in"])
 
 
 @dataclass

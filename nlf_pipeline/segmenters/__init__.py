@@ -76,7 +76,7 @@ def make_segmenter(
         case "stcn":
             from nlf_pipeline.segmenters.stcn import StcnSegmenter, load_models
 
-            return StcnSegmenter(stcn, lambda size_px: load_models(size_px, stcn, weights, device))
+            return StcnSegmenter(stcn, lambda size_px: load_models(size_px, stcn, weights, device), checkpoints)
         case "nlf":
             from nlf_pipeline.segmenters.nlf import NlfSegmenter
 

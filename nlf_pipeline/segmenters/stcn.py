@@ -3,30 +3,37 @@
 import contextlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field, replace
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
+import cv2
 import framepump
 import numpy as np
 import torch
 
 from nlf_pipeline.artefacts import IdentityDoubt, VideoFacts
+from nlf_pipeline.chunk_store import ChunkStore
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.gpu_limits import lacks_memory
 from nlf_pipeline.masks import MaskTracks
+from nlf_pipeline.person_cache import Part, digest, file_digest
 from nlf_pipeline.progress import progress
 from nlf_pipeline.segmenters import PeopleChoice, SegmentedPeople
 from nlf_pipeline.segmenters.people_choice import choose_people, prominence
 from nlf_pipeline.segmenters.propagation.bystanders import mark_bystanders
+from nlf_pipeline.segmenters.propagation.chunks import ClipChunks, ShotPeople
 from nlf_pipeline.segmenters.propagation.doubts import find_doubts
 from nlf_pipeline.segmenters.propagation.frames import small_size
 from nlf_pipeline.segmenters.propagation.masks import Track
 from nlf_pipeline.segmenters.propagation.seams import Models
 from nlf_pipeline.segmenters.propagation.seed import find_seed
-from nlf_pipeline.segmenters.propagation.shot import Clip, ShotPeople, ShotTracker
+from nlf_pipeline.segmenters.propagation.shot import Clip, ShotTracker
 from nlf_pipeline.segmenters.stcn_options import StcnOptions
 from nlf_pipeline.torch_devices import DeviceName, choose_device
 from nlf_pipeline.weights.registry import weights_path
+from nlf_pipeline.workflow.versions import code_version
 
 _SHORTEST_S = 0.3  # or half the shot: whom nobody chose and who is seen for less is a bystander
 log = logging.getLogger(__name__)
@@ -62,7 +69,9 @@ def load_models(size_px: tuple[int, int], options: StcnOptions, weights: Path, d
     detector = MaskRcnnDetector(
         weights_path(weights, "maskrcnn"), options.detection_threshold, options.detector_resolution, where
     )
-    return Models(detector, propagators(network, options, size_px, where))
+    files = [file_digest(weights_path(weights, name)) for name in ("stcn", "maskrcnn")]
+    libraries = [version(name) for name in ("torch", "torchvision", "stcnbuf")]
+    return Models(detector, propagators(network, options, size_px, where), digest(files, libraries, where.type))
 
 
 @dataclass
@@ -78,14 +87,20 @@ class _Found:
 class StcnSegmenter:
     """Follows people whom it found at the start, and those who enter later while there is room."""
 
-    def __init__(self, options: StcnOptions, load: LoadModels) -> None:
+    def __init__(
+        self,
+        options: StcnOptions,
+        load: LoadModels,
+        checkpoints: ChunkStore = ChunkStore(None),  # noqa: B008  (keeps nothing)
+    ) -> None:
         """Load nothing yet.
 
         Args:
             options: of the segmenter.
             load: loads the models.
+            checkpoints: of the clip that is to be segmented.
         """
-        self._options, self._load = options, load
+        self._options, self._load, self._checkpoints = options, load, checkpoints
 
     def segment(self, frames: framepump.VideoFrames, facts: VideoFacts, choice: PeopleChoice) -> SegmentedPeople:
         """Masks of the chosen people in every frame in which they are seen; identities do not cross `facts.cuts`."""
@@ -110,12 +125,25 @@ class StcnSegmenter:
         """Add the people of every shot to `found`; yields each frame when it is done."""
         models = self._load(facts.size_px)
         rng = np.random.default_rng(self._options.seed)
-        for shot in facts.shots():
-            seed = find_seed(clip, shot, models.detector, choice)
-            tracker = ShotTracker(clip, shot, models, self._options, rng)
-            yield from tracker.follow(seed)
+        store = self._checkpoints
+        chunks = ClipChunks(store.within(*self._depends_on(models, facts, choice)) if store.keeps else store, rng)
+        for number, shot in enumerate(facts.shots()):
+            if number < len(chunks.done):
+                yield from range(shot.start, shot.stop)
+                people = chunks.done[number]
+            else:
+                tracker = ShotTracker(clip, shot, models, self._options, rng, chunks)
+                yield from tracker.follow(partial(find_seed, clip, shot, models.detector, choice))
+                people = tracker.people
             shortest = 1.0 if choice.select_points_px else min(_SHORTEST_S * facts.fps, (shot.stop - shot.start) / 2)
-            _add(found, tracker.people, shot, facts.fps, shortest)
+            _add(found, people, shot, facts.fps, shortest)
+
+    def _depends_on(self, models: Models, facts: VideoFacts, choice: PeopleChoice) -> tuple[Part, ...]:
+        """All that following people depends on, besides the clip."""
+        chosen = replace(self._options, batch_size=1)  # no result depends on it
+        code = code_version("segmenters.stcn"), version("numpy"), cv2.__version__, models.version
+        clip = facts.size_px, facts.fps, facts.n_frames, [shot.start for shot in facts.shots()]
+        return code, astuple(chosen), clip, astuple(choice)
 
 
 def _add(found: _Found, people: ShotPeople, shot: slice, fps: float, shortest: float) -> None:

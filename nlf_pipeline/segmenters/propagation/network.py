@@ -4,7 +4,7 @@ Cheng et al., Rethinking Space-Time Networks with Improved Memory Coverage, Neur
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import patch
@@ -22,6 +22,10 @@ from nlf_pipeline.segmenters.stcn_options import StcnOptions
 _STRIDE = 16  # of the coarsest features, pixels
 _MEAN = (0.485, 0.456, 0.406)  # of ImageNet's pixels, 0-1
 _STD = (0.229, 0.224, 0.225)
+_LASTING = ("mem_k", "mem_v")
+"""A memory's keys and values, which stay as they are once it is burnt in."""
+_NEWEST = ("temp_k", "temp_v")
+"""Likewise of the newest frames."""
 
 
 @contextlib.contextmanager
@@ -88,12 +92,7 @@ class StcnPropagator:
             owners = eval_network.aggregate(padded)[1:]
             value = self._network.encode_value(frame, features, owners)[: len(masks)]
             n_places = key.shape[2] * key.shape[3]
-            bank = MemoryBank(
-                k=len(masks),
-                top_k=min(self._options.top_k, n_places),
-                memory_size=self._options.memory_frames,
-                temp_memory_size=self._options.recent_frames,
-            )
+            bank = self._empty_bank(len(masks), min(self._options.top_k, n_places))
             bank.add_memory(key.squeeze(0), value.squeeze(1))
         self.banks.append(bank)
         self._is_burnt_in.append(False)
@@ -116,6 +115,55 @@ class StcnPropagator:
                 owners = self._predict(batch, None if taken is None else taken[start : start + size], remember=is_last)
                 labels += [self._labels(owners[:, k : k + 1]) for k in range(len(batch))]
         return np.stack(labels)
+
+    def lasting_memory(self) -> dict[str, np.ndarray]:
+        """What it remembers of burn-in passes; see Propagator."""
+        return self._tensors(lasting=True)
+
+    def changing_memory(self) -> dict[str, np.ndarray]:
+        """All else that it knows; see Propagator."""
+        numbers = [(bank.num_objects, bank.top_k, bank.i_temp_mem, bank.has_temp_mem) for bank in self.banks]
+        return {
+            "is_burnt_in": np.array(self._is_burnt_in, dtype=bool),
+            "numbers": np.array(numbers, dtype=np.int64).reshape(-1, 4),
+            **self._tensors(lasting=False),
+        }
+
+    def _tensors(self, lasting: bool) -> dict[str, np.ndarray]:
+        """Keys and values of all memories, and how they lie in memory."""
+        arrays = {}
+        for k, (bank, is_burnt_in) in enumerate(zip(self.banks, self._is_burnt_in, strict=True)):
+            for name in _LASTING + _NEWEST:
+                if lasting == (is_burnt_in and name in _LASTING):
+                    tensor = getattr(bank, name)
+                    arrays[f"{name}_{k}"] = tensor.cpu().numpy()
+                    arrays[f"{name}_{k}_strides"] = np.array(tensor.stride(), dtype=np.int64)
+        return arrays
+
+    def remember(self, lasting: Mapping[str, np.ndarray], changing: Mapping[str, np.ndarray]) -> None:
+        """Know what another one knew; see Propagator."""
+        self._is_burnt_in = changing["is_burnt_in"].tolist()
+        self.banks = []
+        arrays = {**lasting, **changing}
+        for k, (n_people, top_k, i_temp, has_temp) in enumerate(changing["numbers"].tolist()):
+            bank = self._empty_bank(n_people, top_k)
+            bank.has_mem, bank.i_temp_mem, bank.has_temp_mem = True, i_temp, bool(has_temp)
+            for name in _LASTING + _NEWEST:
+                values = torch.from_numpy(arrays[f"{name}_{k}"])
+                # Sums of numbers that lie otherwise in memory come out otherwise in the last digits.
+                strides = arrays[f"{name}_{k}_strides"].tolist()
+                tensor = torch.empty_strided(values.shape, strides, dtype=values.dtype, device=self._device)
+                setattr(bank, name, tensor.copy_(values))
+            bank.CK, bank.CV = bank.mem_k.shape[1], bank.mem_v.shape[1]
+            self.banks.append(bank)
+
+    def _empty_bank(self, n_people: int, top_k: int) -> MemoryBank:
+        return MemoryBank(
+            k=n_people,
+            top_k=top_k,
+            memory_size=self._options.memory_frames,
+            temp_memory_size=self._options.recent_frames,
+        )
 
     def _predict(self, images: Sequence[np.ndarray], taken: np.ndarray | None, remember: bool) -> torch.Tensor:
         """(1 + people, images, height, width) whose each pixel is, first nobody's; they sum to 1."""

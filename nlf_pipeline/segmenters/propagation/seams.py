@@ -1,6 +1,6 @@
 """What the tracker of a shot needs of its models: somebody to find people, and somebody to follow their pixels."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -55,6 +55,18 @@ class Propagator(Protocol):
         """
         ...
 
+    def lasting_memory(self) -> dict[str, np.ndarray]:
+        """What it remembers of burn-in passes, by name; empty if there were none. It does not change any more."""
+        ...
+
+    def changing_memory(self) -> dict[str, np.ndarray]:
+        """All else that it knows, by name."""
+        ...
+
+    def remember(self, lasting: Mapping[str, np.ndarray], changing: Mapping[str, np.ndarray]) -> None:
+        """Know what another one knew, and nothing else."""
+        ...
+
 
 @dataclass(frozen=True)
 class Models:
@@ -63,3 +75,5 @@ class Models:
     detector: PersonDetector
     propagator: Callable[[], Propagator]
     """Makes one that knows nobody."""
+    version: str = ""
+    """Digest of all about them that results depend on."""

@@ -1,14 +1,15 @@
 """Following the people of one shot: found in one frame, followed through all, looked for again now and then."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import framepump
 import numpy as np
 from rlemasklib import RLEMask
 
 from nlf_pipeline.prefetching import prefetched
+from nlf_pipeline.segmenters.propagation.chunks import CHUNK_FRAMES, ClipChunks, ShotPeople, ShotState
 from nlf_pipeline.segmenters.propagation.frames import chunks, read_in_order, read_sample, take
 from nlf_pipeline.segmenters.propagation.masks import Track, clean_masks, is_among, masks_of_labels, resized, union
 from nlf_pipeline.segmenters.propagation.seams import Models, Propagator
@@ -48,19 +49,18 @@ class Seed:
     """For so many people who are found later."""
 
 
-@dataclass
-class ShotPeople:
-    """Who was seen in a shot."""
-
-    followed: list[Track] = field(default_factory=list)
-    bystanders: dict[int, list[RLEMask]] = field(default_factory=dict)
-    """Masks of whoever else was found, by frame looked at."""
-
-
 class ShotTracker:
     """Follows people through one shot."""
 
-    def __init__(self, clip: Clip, shot: slice, models: Models, options: StcnOptions, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        clip: Clip,
+        shot: slice,
+        models: Models,
+        options: StcnOptions,
+        rng: np.random.Generator,
+        chunks: ClipChunks,
+    ) -> None:
         """Know nobody yet.
 
         Args:
@@ -69,29 +69,62 @@ class ShotTracker:
             models: of the clip.
             options: of the segmenter.
             rng: chooses the frames of burn-in passes.
+            chunks: where the work is kept.
         """
         self._clip, self._shot, self._models, self._options, self._rng = clip, shot, models, options, rng
+        self._chunks = chunks
         self._propagator = models.propagator()
-        self._people = ShotPeople()
-        self._room = 0
+        self._state = ShotState()
+        self._people = self._state.people
+        self._new_frames: set[int] = set()
+        """Frames done since the work was kept."""
 
-    def follow(self, seed: Seed) -> Iterator[int]:
-        """Follow everybody, once; yields each frame of the shot when it is done."""
-        self._room = seed.room + len(seed.followed)
-        if seed.followed:
-            self._welcome(seed.frame, self._small(seed.frame), seed.followed)
+    def follow(self, find: Callable[[], Seed]) -> Iterator[int]:
+        """Follow everybody, once; yields each frame of the shot when it is done.
+
+        Args:
+            find: finds who is followed from the start; not called if that was done before.
+        """
+        kept = self._chunks.take_state(self._propagator)
+        if kept is not None:
+            self._state, self._people = kept, kept.people
+        else:
+            self._begin(find())
+        legs = self._legs()
+        for leg in legs[: self._state.leg]:
+            yield from leg
+        for leg in legs[self._state.leg :]:
+            yield from leg[: self._state.n_done]
+            yield from self._run(leg[self._state.n_done :])
+            self._state.leg, self._state.n_done = self._state.leg + 1, 0
+        self._chunks.keep_shot(self._state, self._new_frames)
+
+    def _begin(self, seed: Seed) -> None:
+        """Get to know who is followed from the start."""
+        self._state.room = seed.room + len(seed.followed)
         if seed.bystanders:
             self._people.bystanders[seed.frame] = seed.bystanders
-        shot = self._shot
-        if self._options.passes == 1 and seed.followed:
-            yield from self._run(range(seed.frame, shot.stop))
-            yield from self._run(range(seed.frame - 1, shot.start - 1, -1))
+        if not seed.followed:
             return
-        for k in range(self._options.passes - 1 if seed.followed else 0):
+        self._state.seed_frame = seed.frame
+        self._welcome(seed.frame, self._small(seed.frame), seed.followed)
+        for k in range(self._options.passes - 1):
+            shot, most = self._shot, _SAMPLE * self._options.memory_frames
             log.info("frames %d-%d: pass %d of %d", shot.start, shot.stop - 1, k + 1, self._options.passes)
-            most = _SAMPLE * self._options.memory_frames
             self._propagator.burn_in(read_sample(self._clip.frames, shot, most, self._clip.small_px, self._rng))
-        yield from self._run(range(shot.start, shot.stop))
+        if self._options.passes > 1:
+            self._keep()
+
+    def _legs(self) -> list[range]:
+        """Ways through the shot's frames, one after the other."""
+        shot, seed_frame = self._shot, self._state.seed_frame
+        if self._options.passes == 1 and seed_frame >= 0:
+            return [range(seed_frame, shot.stop), range(seed_frame - 1, shot.start - 1, -1)]
+        return [range(shot.start, shot.stop)]
+
+    def _keep(self) -> None:
+        self._chunks.keep(self._state, self._propagator, self._new_frames)
+        self._new_frames = set()
 
     @property
     def people(self) -> ShotPeople:
@@ -112,6 +145,10 @@ class ShotTracker:
             if frames[-1] in ends:
                 self._look(frames[-1], next(pictures), batch[-1], order.step)
             yield from frames
+            self._state.n_done += len(frames)
+            self._new_frames.update(frames)
+            if len(self._new_frames) >= CHUNK_FRAMES:
+                self._keep()
 
     def _looks(self, order: range) -> list[int]:
         """Frames of `order` in which to look for people: at intervals, and in the last."""
@@ -135,7 +172,7 @@ class ShotTracker:
             if is_among(detection.mask, seen) or detection.mask.area() < self._clip.least_area_px:
                 continue
             is_sure = detection.score >= self._options.entry_threshold
-            if is_sure and len(newcomers) < self._room - len(self._people.followed):
+            if is_sure and len(newcomers) < self._state.room - len(self._people.followed):
                 newcomers.append(detection.mask & union(seen, detection.mask.shape).complement())
             else:
                 bystanders.append(detection.mask)
