@@ -14,6 +14,8 @@ rule build_body:
     conda:
         "../envs/core.yaml"
     threads: 2
+    resources:
+        **needs("build_body"),
     params:
         key=body_key("build_body", "logs/body_models/build_body_{family}{kind}.log"),
     message:
@@ -40,6 +42,8 @@ for registered in ("smpl", "smplx"):
             betas="[0-9]+",
         conda:
             "../envs/core.yaml"
+        resources:
+            **needs("import_body"),
         params:
             key=body_key("import_body", "logs/body_models/import_body_{family}-{gender}-{betas}.log"),
         message:
@@ -68,16 +72,18 @@ rule estimate:
         of_video(environment_file, "estimator")
     threads: 2
     resources:
-        gpu=of_video(gpus, "estimator"),
+        **needs("estimate"),
     params:
         key=key_of("estimate"),
     message:
         "{wildcards.video}: estimate everybody's body in every frame{params.key.change}"
     shell:
-        "exec nlf-pipeline --log {log:q} --key {params.key:q} estimate"
+        "exec nlf-pipeline --log {log:q} --key {params.key:q}"
+        " --gpus {resources.gpu} --vram-mb {resources.vram_mb} estimate"
         " --video {input.video:q} --video-facts {input.facts:q}"
         " --masks {input.masks:q} --detected-masks {input.detected:q} --intrinsics {input.intrinsics:q}"
         " --out {output:q} --cache results/{wildcards.video:q}/.people/estimate"
+        " --checkpoints results/{wildcards.video:q}/.checkpoints/estimate"
 
 
 rule fit:
@@ -95,6 +101,8 @@ rule fit:
     conda:
         "../envs/core.yaml"
     threads: 2
+    resources:
+        **needs("fit"),
     params:
         key=key_of("fit"),
     message:
@@ -121,6 +129,8 @@ rule ground:
         "benchmarks/runs/{video}/ground.tsv"
     conda:
         "../envs/core.yaml"
+    resources:
+        **needs("ground"),
     params:
         key=key_of("ground"),
     message:
@@ -147,6 +157,8 @@ rule world:
         "benchmarks/runs/{video}/world.tsv"
     conda:
         "../envs/core.yaml"
+    resources:
+        **needs("world"),
     params:
         key=key_of("world"),
     message:

@@ -19,13 +19,14 @@ rule track_camera:
     conda:
         of_video(environment_file, "camera")
     resources:
-        gpu=of_video(gpus, "camera"),
+        **needs("track_camera"),
     params:
         key=key_of("track_camera"),
     message:
         "{wildcards.video}: track the camera{params.key.change}"
     shell:
-        "exec nlf-pipeline --log {log:q} --key {params.key:q} track-camera"
+        "exec nlf-pipeline --log {log:q} --key {params.key:q}"
+        " --gpus {resources.gpu} --vram-mb {resources.vram_mb} track-camera"
         " --video {input.video:q} --video-facts {input.facts:q}"
         " --people-mask {input.people_mask:q} --out-intrinsics {output.intrinsics:q} --out-path {output.path:q}"
         " --out-report {output.report:q}"
@@ -39,8 +40,8 @@ rule scale_camera:
         facts="results/{video}/video.json",
         body=of_video(body_file),
         weights=of_video(weight_records, "depth"),
-        video=for_depth("clip.mp4"),
-        people_mask=for_depth("people_mask.json"),
+        video=of_video(for_depth, "clip.mp4"),
+        people_mask=of_video(for_depth, "people_mask.json"),
     output:
         "results/{video}/cameras.npz",
     log:
@@ -50,13 +51,14 @@ rule scale_camera:
     conda:
         of_video(environment_file, "depth")
     resources:
-        gpu=of_video(gpus, "depth"),
+        **needs("scale_camera"),
     params:
         key=key_of("scale_camera"),
     message:
         "{wildcards.video}: bring the camera path to metres{params.key.change}"
     shell:
-        "exec nlf-pipeline --log {log:q} --key {params.key:q} scale-camera"
+        "exec nlf-pipeline --log {log:q} --key {params.key:q}"
+        " --gpus {resources.gpu} --vram-mb {resources.vram_mb} scale-camera"
         " --intrinsics {input.intrinsics:q} --camera-path {input.path:q}"
         " --predictions {input.predictions:q} --video-facts {input.facts:q} --out {output:q}"
         " --video={input.video:q} --people-mask={input.people_mask:q}"

@@ -17,6 +17,8 @@ rule evaluate:
         "benchmarks/runs/{video}/evaluate.tsv"
     conda:
         "../envs/core.yaml"
+    resources:
+        **needs("evaluate"),
     params:
         key=key_of("evaluate"),
     message:
@@ -55,6 +57,8 @@ rule report:
         "benchmarks/runs/{video}/report.tsv"
     conda:
         "../envs/core.yaml"
+    resources:
+        **needs("report"),
     params:
         key=key_of("report", names=names_of),
     message:

@@ -17,6 +17,8 @@ if RENDERED:
         conda:
             "../envs/core.yaml"
         threads: 2
+        resources:
+            **needs("render_demo"),
         params:
             key=key_of("render_demo", "logs/{demo}/render_demo.log", clip=clip_of),
         message:

@@ -18,16 +18,18 @@ rule segment:
         of_video(environment_file, "segmenter")
     threads: 2
     resources:
-        gpu=of_video(gpus, "segmenter"),
+        **needs("segment"),
     params:
         key=key_of("segment"),
     message:
         "{wildcards.video}: find and follow people{params.key.change}"
     shell:
-        "exec nlf-pipeline --log {log:q} --key {params.key:q} segment"
+        "exec nlf-pipeline --log {log:q} --key {params.key:q}"
+        " --gpus {resources.gpu} --vram-mb {resources.vram_mb} segment"
         " --video {input.video:q} --video-facts {input.facts:q}"
         " --out {output.masks:q} --bystanders-out {output.bystanders:q}"
         " --doubts-out {output.doubts:q}"
+        " --checkpoints results/{wildcards.video:q}/.checkpoints/segment"
 
 
 # The edits count by what they say, so that a comment or a name in their file makes nothing anew.
@@ -42,6 +44,8 @@ rule edit_tracks:
         "benchmarks/runs/{video}/edit_tracks.tsv"
     conda:
         "../envs/core.yaml"
+    resources:
+        **needs("edit_tracks"),
     params:
         key=key_of("edit_tracks", edits=edits_of),
     message:
@@ -67,12 +71,13 @@ rule semantic_masks:
     conda:
         of_video(environment_file, "semantics")
     resources:
-        gpu=of_video(gpus, "semantics"),
+        **needs("semantic_masks"),
     params:
         key=key_of("semantic_masks"),
     message:
         "{wildcards.video}: mark every person's pixels{params.key.change}"
     shell:
-        "exec nlf-pipeline --log {log:q} --key {params.key:q} semantic-masks"
+        "exec nlf-pipeline --log {log:q} --key {params.key:q}"
+        " --gpus {resources.gpu} --vram-mb {resources.vram_mb} semantic-masks"
         " --video {input.video:q} --masks {input.masks:q}"
         " --bystanders {input.bystanders:q} --out {output:q}"

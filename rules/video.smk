@@ -10,6 +10,8 @@ rule download:
         "benchmarks/runs/{video}/download.tsv"
     conda:
         "../envs/core.yaml"
+    resources:
+        **needs("download"),
     params:
         key=key_of("download"),
     message:
@@ -32,6 +34,8 @@ rule fetch:
     conda:
         "../envs/core.yaml"
     threads: 2
+    resources:
+        **needs("fetch"),
     params:
         key=key_of("fetch"),
     message:

@@ -15,6 +15,8 @@ rule plan_view:
         "benchmarks/runs/{video}/plan_view.tsv"
     conda:
         "../envs/core.yaml"
+    resources:
+        **needs("plan_view"),
     params:
         key=key_of("plan_view"),
     message:
@@ -42,20 +44,22 @@ rule interpolate:
         of_video(environment_file, "interpolator")
     threads: 2
     resources:
-        gpu=of_video(gpus, "interpolator"),
+        **needs("interpolate"),
     params:
         key=key_of("interpolate", "logs/{video}/interpolate_x{factor}.log"),
     message:
         "{wildcards.video}: make {wildcards.factor} times as many frames{params.key.change}"
     shell:
-        "exec nlf-pipeline --log {log:q} --key {params.key:q} interpolate"
+        "exec nlf-pipeline --log {log:q} --key {params.key:q}"
+        " --gpus {resources.gpu} --vram-mb {resources.vram_mb} interpolate"
         " --video {input.video:q} --video-facts {input.facts:q}"
         " --out {output:q} --fps-factor {wildcards.factor}"
+        " --checkpoints results/{wildcards.video:q}/.checkpoints/interpolate_x{wildcards.factor}"
 
 
 rule render:
     input:
-        video=shown_clip,
+        video=of_video(shown_clip),
         facts="results/{video}/video.json",
         bodies="results/{video}/bodies.npz",
         cameras=lambda wildcards: f"results/{wildcards.video}/{CAMERAS_OF_VIEW[wildcards.view]}",
@@ -73,13 +77,15 @@ rule render:
         of_video(environment_file, "renderer")
     threads: 2
     resources:
-        gpu=of_video(gpus, "renderer"),
+        **needs("render"),
     params:
         key=key_of("render", "logs/{video}/render_{view}.log"),
     message:
         "{wildcards.video}: draw the {wildcards.view} view{params.key.change}"
     shell:
-        "exec nlf-pipeline --log {log:q} --key {params.key:q} render"
+        "exec nlf-pipeline --log {log:q} --key {params.key:q}"
+        " --gpus {resources.gpu} --vram-mb {resources.vram_mb} render"
         " --view {wildcards.view} --video {input.video:q}"
         " --video-facts {input.facts:q} --bodies {input.bodies:q} --cameras {input.cameras:q}"
         " --world-cameras {input.real_cameras:q} --out {output:q}"
+        " --checkpoints results/{wildcards.video:q}/.checkpoints/render_{wildcards.view}"

@@ -58,7 +58,7 @@ def test_digest_of_weights_is_in_the_key_once_they_are_there(tmp_path, monkeypat
 def test_change_is_told_against_the_log_of_the_last_run(tmp_path):
     log = tmp_path / "fit.log"
     settings = completed_settings(DEFAULTS)
-    now = stage_key("fit", {**settings, "smoothing": 0.3, "max_gap": 1}, log=log, edits="none")
+    now = stage_key("fit", {**settings, "smoothing": 0.3, "max_gap": 1}, edits="none").of_job(str(log))
     assert now.change == ""
     log.write_text(stage_key("fit", settings, edits="swap 1 and 2 from 3.2") + "\nother lines\n")
     assert now.change == " (max_gap: 0.5 -> 1; smoothing: 0.18 -> 0.3; edits: swap 1 and 2 from 3.2 -> none)"

@@ -27,13 +27,25 @@ OWN_OPTIONS = ("clip",)
 _WITHOUT_CODE = frozenset({"weights"})
 """What is downloaded is compared with its digest, whatever the code."""
 _ABSENT = object()
+_UNKNOWN = "unknown"
 _CODE_DIGITS, _WEIGHT_DIGITS = 16, 12
 
 
 class StageKey(str):
     """A key, which knows in which log file the job left the key of its last run."""
 
-    log: Path | None = None
+    log: str | None = None
+
+    def of_job(self, log: str) -> "StageKey":
+        """The same key for the job that writes the log file `log`."""
+        key = StageKey(self)
+        key.log = log
+        return key
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the digests of all weights are known."""
+        return f'"{_UNKNOWN}"' not in self
 
     @property
     def change(self) -> str:
@@ -43,13 +55,12 @@ class StageKey(str):
         return f" ({changes})" if changes else ""
 
 
-def stage_key(stage: str, settings: Mapping[str, Any], *, log: Path | None = None, **more: str | list[str]) -> StageKey:
+def stage_key(stage: str, settings: Mapping[str, Any], **more: str) -> StageKey:
     """The key of a job.
 
     Args:
         stage: its module's name.
         settings: complete; the key holds those that matter to this stage.
-        log: the job's log file.
         more: what else its result depends on, in words, such as edits of tracks.
     """
     relevant = {name: _plain(value) for name, value in stage_settings(stage, settings).items()}
@@ -58,9 +69,7 @@ def stage_key(stage: str, settings: Mapping[str, Any], *, log: Path | None = Non
         key["code"] = _code_digest(stage, settings)
     if weights := _weight_digests(stage, settings):
         key["weights"] = weights
-    text = StageKey(json.dumps(key))
-    text.log = log
-    return text
+    return StageKey(json.dumps(key))
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterable[str]:
@@ -131,7 +140,7 @@ def _weight_digests(stage: str, settings: Mapping[str, Any]) -> dict[str, str]:
     if stage not in BACKEND_SETTINGS:
         return {}
     files = weight_files(settings, BACKEND_SETTINGS[stage])
-    return {name: (recorded_digest(file) or "unknown")[:_WEIGHT_DIGITS] for name, file in files.items()}
+    return {name: (recorded_digest(file) or _UNKNOWN)[:_WEIGHT_DIGITS] for name, file in files.items()}
 
 
 def _plain(value: Any) -> Any:
@@ -154,10 +163,10 @@ def _shown(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _key_in(log: Path) -> dict[str, Any] | None:
+def _key_in(log: str) -> dict[str, Any] | None:
     """The key in the first line of a log file."""
     try:
-        with log.open() as lines:
+        with Path(log).open() as lines:
             key = json.loads(lines.readline())
     except (OSError, ValueError):
         return None
