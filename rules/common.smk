@@ -15,6 +15,7 @@ from nlf_pipeline.weights.records import check_unchanged, record_path
 from nlf_pipeline.weights.registry import WEIGHTS_DIR, find_weight, load_body_models, load_registry
 from nlf_pipeline.workflow.video_ids import is_youtube_id
 from nlf_pipeline.workflow.job_resources import UNKNOWN_EXTENT, clip_extent, job_resources
+from nlf_pipeline.workflow.joblog import name_parent
 from nlf_pipeline.workflow.model_sets import EXECUTION_SETTINGS, environment, weight_files
 from nlf_pipeline.workflow.other_python import python_of
 from nlf_pipeline.workflow.run_lock import check_writable, hold_locks
@@ -43,6 +44,7 @@ HELD_LOCKS = []
 RUN_STARTED = []
 
 put_commands_on_path("nlf-pipeline")
+name_parent(os.environ)
 
 
 def all_or_stop(calls):

@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 
 from tqdm import tqdm
@@ -14,6 +14,8 @@ from tqdm import tqdm
 from nlf_pipeline.errors import UserError
 
 _PR_SET_PDEATHSIG = 1
+_PARENT = "NLF_PIPELINE_PARENT"
+"""Environment variable: process and its namespace that a job must not outlive."""
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -27,10 +29,35 @@ class _TerminalHandler(logging.Handler):
         tqdm.write(f"{self.name}: {level}{message}", file=sys.stderr)
 
 
+def name_parent(environment: MutableMapping[str, str]) -> None:
+    """Name this process as the one without which jobs that are started with this environment must not go on."""
+    if sys.platform == "linux":
+        environment[_PARENT] = f"{os.getpid()} {_pid_namespace()}"
+
+
 def die_with_parent() -> None:
-    """Have the kernel kill this process when its parent dies, so that no orphan overwrites later results (Linux)."""
+    """Have the kernel kill this process when its parent dies, so that no orphan overwrites later results (Linux).
+
+    One whose parent died before this was called ends here.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        pid, _, namespace = os.environ.get(_PARENT, "").partition(" ")
+        if pid and pid != str(os.getppid()) and namespace == _pid_namespace() and not _is_running(pid):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _pid_namespace() -> str:
+    """In another one, as in a container, the same number is another process."""
+    return str(Path("/proc/self/ns/pid").stat().st_ino)
+
+
+def _is_running(pid: str) -> bool:
+    try:
+        state = Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in ("Z", "X")  # dead, and perhaps nobody has asked for its exit status yet
 
 
 def show_our_lines(prefix: str) -> None:
