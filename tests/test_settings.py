@@ -25,7 +25,7 @@ def complaint(*arguments, **config):
 
 def test_the_defaults_are_complete_and_every_one_is_explained():
     settings = check()
-    assert settings["video_id"] == ["demo"]
+    assert settings["video_id"] is None
     assert None not in [settings[stage] for stage in ("segmenter", "semantics", "camera", "estimator", "interpolator")]
     assert set(SCHEMA["properties"]) == set(SCHEMA["required"]) == set(DEFAULTS)
     lines = (REPOSITORY / "config.yaml").read_text().splitlines()

@@ -13,7 +13,7 @@ def contradictions(settings: Mapping[str, Any]) -> Iterable[str]:
     Args:
         settings: complete, each of the right form, backends filled in.
     """
-    for video_id in settings["video_id"]:
+    for video_id in settings["video_id"] or ():
         if not is_video_id(video_id):
             yield f"video_id: found {video_id!r}, expected {ID_RULE}. Rename the file in videos_in/ to match."
     yield from _about_the_camera(settings)
