@@ -6,12 +6,15 @@ from pathlib import Path
 from nlf_pipeline.artefacts import FocalSource, Intrinsics, VideoFacts
 from nlf_pipeline.cameras import CameraName, make_camera_tracker
 from nlf_pipeline.cameras.droid_options import DroidOptions
+from nlf_pipeline.chunk_store import ChunkStore
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.geometry import focal_from_fov
 from nlf_pipeline.masks import MaskTracks
+from nlf_pipeline.person_cache import file_digest
 from nlf_pipeline.torch_devices import DeviceName
 from nlf_pipeline.video import read_frames
 from nlf_pipeline.weights.registry import WEIGHTS_DIR
+from nlf_pipeline.workflow.versions import code_version
 
 ASSUMED_FOCAL_PER_SIDE = 0.87
 """Focal length over the longer image side where nothing is known: 60 degrees, a phone's or camcorder's usual lens."""
@@ -34,6 +37,7 @@ def track_camera(
     weights: Path = WEIGHTS_DIR,
     device: DeviceName = "auto",
     droid: DroidOptions = DroidOptions(),  # noqa: B008  (frozen)
+    checkpoints: Path | None = None,
 ) -> None:
     """Find the camera's intrinsics and its path in every shot.
 
@@ -53,6 +57,8 @@ def track_camera(
         weights: for `droid`, folder of the models' weights.
         device: for `droid`, where pictures are put; DROID-SLAM itself runs on an NVIDIA GPU only.
         droid: options of DROID-SLAM.
+        checkpoints: folder where `klt` and `droid` keep what is done, for a run that goes on after this one was killed;
+            removed at the end.
 
     Raises:
         UserError: if `fov_deg` is out of range, or the tracker cannot be used here.
@@ -60,7 +66,10 @@ def track_camera(
     facts = VideoFacts.load(video_facts)
     guess = initial_intrinsics(facts, fov_deg)
     log.info("focal length %.0f px (%s)", guess.focal_px[0], guess.focal_source)
-    tracker = make_camera_tracker(camera, camera_file, seed, weights, device, droid)
+    files = [file_digest(path) for path in (video, video_facts, people_mask)]
+    settings = [camera, repr(guess), seed, repr(droid)]
+    chunks = ChunkStore(checkpoints, code_version("track_camera"), files, settings)
+    tracker = make_camera_tracker(camera, camera_file, seed, weights, device, droid, chunks)
     tracked = tracker.track(read_frames(video), facts, MaskTracks.load(people_mask), guess)
     for window in tracked.report.windows:
         log.info("frames %d-%d: %s camera", window.start, window.stop - 1, window.motion_class)
@@ -69,6 +78,7 @@ def track_camera(
     tracked.intrinsics.save(out_intrinsics)
     tracked.path.save(out_path)
     tracked.report.save(out_report)
+    chunks.clear()
 
 
 def initial_intrinsics(facts: VideoFacts, fov_deg: float | None) -> Intrinsics:

@@ -49,7 +49,7 @@ class Solver:
         )
         self.shot = Shot(none(), slice(FIRST, FIRST + 40 * len(truths) + OVERLAP), none(), 7)
 
-    def follow(self, _, shot, __):
+    def follow(self, _, shot, __, chunks=None):
         self.n_followed += 1
         for k in range(len(self.truths)):
             start = FIRST + 40 * k

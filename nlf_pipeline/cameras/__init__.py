@@ -8,6 +8,7 @@ import framepump
 
 from nlf_pipeline.artefacts import CameraPath, CameraReport, Intrinsics, VideoFacts
 from nlf_pipeline.cameras.droid_options import DroidOptions
+from nlf_pipeline.chunk_store import ChunkStore
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.torch_devices import DeviceName
@@ -49,6 +50,7 @@ def make_camera_tracker(
     weights: Path = WEIGHTS_DIR,
     device: DeviceName = "auto",
     droid: DroidOptions = DroidOptions(),  # noqa: B008  (frozen)
+    chunks: ChunkStore | None = None,
 ) -> CameraTracker:
     """The backend called `name`.
 
@@ -59,6 +61,7 @@ def make_camera_tracker(
         weights: for `droid`, folder of the weights.
         device: for `droid`.
         droid: options of `droid`.
+        chunks: where `klt` and `droid` keep what is done, for a run that goes on after this one was killed.
 
     Raises:
         UserError: if `file` is asked for without a file.
@@ -71,7 +74,7 @@ def make_camera_tracker(
         case "klt":
             from nlf_pipeline.cameras.klt import KltCameraTracker
 
-            return KltCameraTracker(seed)
+            return KltCameraTracker(seed, chunks)
         case "file":
             from nlf_pipeline.cameras.file import FileCameraTracker
 
@@ -81,4 +84,4 @@ def make_camera_tracker(
         case "droid":
             from nlf_pipeline.cameras.droid import DroidCameraTracker
 
-            return DroidCameraTracker(weights_path(weights, "droid"), device, droid)
+            return DroidCameraTracker(weights_path(weights, "droid"), device, droid, chunks)

@@ -17,8 +17,10 @@ from nlf_pipeline.cameras.slam.shots import DroidPart, DroidShot, solve_shot
 from nlf_pipeline.cameras.static import MOVING_PX
 from nlf_pipeline.cameras.tracks.background_motion import BackgroundMotion, measure_background_motion
 from nlf_pipeline.cameras.windows.window_joining import ShotPath, join_windows
+from nlf_pipeline.chunk_store import ChunkStore
 from nlf_pipeline.geometry import invert_rigid, transform_points
 from nlf_pipeline.masks import MaskTracks
+from nlf_pipeline.person_cache import file_digest
 from nlf_pipeline.torch_devices import DeviceName
 
 _SOURCES: tuple[FocalSource, ...] = ("user", "metadata", "calibrated", "assumed")
@@ -34,8 +36,11 @@ _DOUBTFUL_CONFIDENCE = 0.5
 class DroidCameraTracker:
     """Tracks every shot with a DROID-SLAM of its own, people masked out; the path is up to scale."""
 
-    def __init__(self, weights: Path, device: DeviceName, options: DroidOptions) -> None:
-        """Take the network from `weights`, the file droid.pth."""
+    def __init__(
+        self, weights: Path, device: DeviceName, options: DroidOptions, chunks: ChunkStore | None = None
+    ) -> None:
+        """Take the network from `weights`, the file droid.pth, and keep what is done, part by part, in `chunks`."""
+        self._chunks = chunks or ChunkStore(None)
         self._weights = weights
         self._device: DeviceName = device
         self._options = options
@@ -51,7 +56,8 @@ class DroidCameraTracker:
         setup = DroidSetup(self._weights, self._device, self._options)
         pictures = DroidPictures(frames, people, shown_size(facts.size_px))
         motion = measure_background_motion(frames, facts.shots(), people, _SAMPLES)
-        shots = [solve_shot(setup, pictures, shot, intrinsics) for shot in facts.shots()]
+        chunks = self._chunks.within(file_digest(self._weights)) if self._chunks.keeps else self._chunks
+        shots = [solve_shot(setup, pictures, shot, intrinsics, chunks) for shot in facts.shots()]
         period_frames = self._options.smoothing * facts.fps
         paths = [_smoothed(join_windows([part.placed for part in shot.parts]), period_frames) for shot in shots]
         rows = [row for shot in shots for row in _report_rows(shot, motion)]

@@ -2,9 +2,12 @@
 
 import dataclasses
 from dataclasses import dataclass
+from importlib.metadata import version
 
+import cv2
 import framepump
 import numpy as np
+import scipy
 
 from nlf_pipeline.artefacts import CameraPath, CameraReport, CameraWindow, FocalSource, Intrinsics, VideoFacts
 from nlf_pipeline.cameras import TrackedCamera
@@ -12,6 +15,7 @@ from nlf_pipeline.cameras.windows.focal_doubt import suggest_focal
 from nlf_pipeline.cameras.windows.shot_solving import Shot, ShotWindow, solve_shot
 from nlf_pipeline.cameras.windows.window_joining import PlacedWindow, ShotPath, join_windows
 from nlf_pipeline.cameras.windows.window_motion import Lens
+from nlf_pipeline.chunk_store import ChunkStore
 from nlf_pipeline.masks import MaskTracks
 
 _SOURCES: tuple[FocalSource, ...] = ("user", "metadata", "calibrated", "assumed")
@@ -46,8 +50,10 @@ class _SolvedShot:
 class KltCameraTracker:
     """Finds out of every shot whether the camera stands, turns, zooms or travels, and solves for that."""
 
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
+    def __init__(self, seed: int, chunks: ChunkStore | None = None) -> None:
+        """Take random choices from `seed`, and keep what is done, window by window, in `chunks`."""
+        solvers = [cv2.__version__, np.__version__, scipy.__version__, version("pycolmap")]
+        self._seed, self._chunks = seed, (chunks or ChunkStore(None)).within(solvers)
 
     def track(
         self, frames: framepump.VideoFrames, facts: VideoFacts, people: MaskTracks, intrinsics: Intrinsics
@@ -57,7 +63,9 @@ class KltCameraTracker:
         All shots get the distortion of the longest one that shows it, as there is one for the whole clip; where
         others differ, the report says so.
         """
-        shots = [_track_shot(Shot(frames, shot, people, self._seed), intrinsics) for shot in facts.shots()]
+        shots = [
+            _track_shot(Shot(frames, shot, people, self._seed, self._chunks), intrinsics) for shot in facts.shots()
+        ]
         k1 = _joint_distortion(shots, intrinsics)
         rows = [row for shot in shots for row in _noted_distortion(shot, k1, intrinsics)]
         return TrackedCamera(_joint_intrinsics(shots, k1, intrinsics), _joint_path(shots), CameraReport(rows))

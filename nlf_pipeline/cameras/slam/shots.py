@@ -7,12 +7,14 @@ import numpy as np
 
 from nlf_pipeline.artefacts import FocalSource, Intrinsics, MotionClass
 from nlf_pipeline.cameras.droid_options import DroidOptions
+from nlf_pipeline.cameras.kept_results import from_arrays, to_arrays
 from nlf_pipeline.cameras.slam.focal import best_fov, coarse_fovs, search_doubts, search_fov
 from nlf_pipeline.cameras.slam.path import background_points, parallax_px, poses_from_trajectory
 from nlf_pipeline.cameras.slam.pictures import CELL_PX, DroidPicture, DroidPictures, shown_lens
 from nlf_pipeline.cameras.slam.runs import DroidSetup, DroidWindow
 from nlf_pipeline.cameras.windows.window_joining import PlacedWindow
 from nlf_pipeline.cameras.windows.window_motion import WindowMotion
+from nlf_pipeline.chunk_store import ChunkStore
 from nlf_pipeline.geometry import focal_from_fov
 
 _FEWEST_FRAMES = 4
@@ -41,6 +43,13 @@ class DroidPart:
 
 
 @dataclass(frozen=True)
+class _TrackedPart:
+    part: DroidPart
+    next_start: int | None
+    """First frame of the part that follows; None if none does."""
+
+
+@dataclass(frozen=True)
 class DroidShot:
     """A shot and what was found."""
 
@@ -55,7 +64,9 @@ class DroidShot:
     """What else the user should know."""
 
 
-def solve_shot(setup: DroidSetup, pictures: DroidPictures, shot: slice, guess: Intrinsics) -> DroidShot:
+def solve_shot(
+    setup: DroidSetup, pictures: DroidPictures, shot: slice, guess: Intrinsics, chunks: ChunkStore | None = None
+) -> DroidShot:
     """Find the focal length if it is not known, then the path.
 
     Args:
@@ -63,14 +74,16 @@ def solve_shot(setup: DroidSetup, pictures: DroidPictures, shot: slice, guess: I
         pictures: the clip's.
         shot: frame range without a cut.
         guess: intrinsics of the clip's pictures; a focal length from the user or the file is kept.
+        chunks: where the search and each part are kept, and those of a run that was killed are found.
     """
+    chunks = chunks or ChunkStore(None)
     focal_px, source, errors = guess.focal_px[0], guess.focal_source, {}
     refusal = _untrackable(pictures, shot)
     if refusal:
         return DroidShot(shot, [_standing(shot, [refusal])], focal_px, source)
     notes: list[str] = []
     if source not in ("user", "metadata"):
-        errors = _search(setup, pictures, shot, guess)
+        errors = _kept_search(setup, pictures, shot, guess, chunks)
         if errors is None:
             return DroidShot(shot, [_standing(shot, n_keyframes=1)], focal_px, source)
         notes = search_doubts(errors)
@@ -78,7 +91,7 @@ def solve_shot(setup: DroidSetup, pictures: DroidPictures, shot: slice, guess: I
             focal_px, source = focal_from_fov(best_fov(errors), guess.size_px), "calibrated"
             log.info("field of view %g degrees has the least error", best_fov(errors))
     lens_px = shown_lens(focal_px, guess, pictures.size_px)
-    parts = _track_parts(setup, pictures, shot, lens_px)
+    parts = _track_parts(setup, pictures, shot, lens_px, chunks)
     return DroidShot(shot, parts, focal_px, source, errors, notes)
 
 
@@ -89,6 +102,18 @@ def search_samples(shot: slice, options: DroidOptions) -> list[range]:
     span = stride * options.search_frames
     samples = [range(start, min(start + span, shot.stop), stride) for start in range(shot.start, shot.stop, span)]
     return [sample for k, sample in enumerate(samples) if k == 0 or len(sample) >= _FEWEST_FRAMES]
+
+
+def _kept_search(
+    setup: DroidSetup, pictures: DroidPictures, shot: slice, guess: Intrinsics, chunks: ChunkStore
+) -> dict[float, float] | None:
+    kept = chunks.load("search", shot.start)
+    if kept is not None:
+        return dict(zip(kept["fov_deg"].tolist(), kept["error_px"].tolist(), strict=True)) if kept["moves"] else None
+    errors = _search(setup, pictures, shot, guess)
+    values = {"fov_deg": np.array([*(errors or {})]), "error_px": np.array([*(errors or {}).values()])}
+    chunks.save("search", shot.start, {**values, "moves": np.array(errors is not None)})
+    return errors
 
 
 def _search(setup: DroidSetup, pictures: DroidPictures, shot: slice, guess: Intrinsics) -> dict[float, float] | None:
@@ -129,16 +154,32 @@ def _untrackable(pictures: DroidPictures, shot: slice) -> str | None:
     return None
 
 
-def _track_parts(setup: DroidSetup, pictures: DroidPictures, shot: slice, lens_px: np.ndarray) -> list[DroidPart]:
+def _track_parts(
+    setup: DroidSetup, pictures: DroidPictures, shot: slice, lens_px: np.ndarray, chunks: ChunkStore
+) -> list[DroidPart]:
     parts: list[DroidPart] = []
-    start = shot.start
-    while True:
-        window = setup.track(pictures, range(start, shot.stop), lens_px)
-        parts.append(_solve_part(window, pictures, shot, lens_px, setup.options.warmup))
-        if window.frames.stop >= shot.stop:
-            return parts
-        n = len(window.keyframes)
-        start = max(int(window.keyframes[n - n // _OVERLAP_SHARE]), start + 1)
+    start: int | None = shot.start
+    while start is not None:
+        kept = chunks.load("part", start)
+        if kept is not None:
+            tracked = from_arrays(_TrackedPart, kept)
+        else:
+            tracked = _track_part(setup, pictures, shot, start, lens_px)
+            chunks.save("part", start, to_arrays(tracked))
+        parts.append(tracked.part)
+        start = tracked.next_start
+    return parts
+
+
+def _track_part(
+    setup: DroidSetup, pictures: DroidPictures, shot: slice, start: int, lens_px: np.ndarray
+) -> _TrackedPart:
+    window = setup.track(pictures, range(start, shot.stop), lens_px)
+    part = _solve_part(window, pictures, shot, lens_px, setup.options.warmup)
+    if window.frames.stop >= shot.stop:
+        return _TrackedPart(part, None)
+    n = len(window.keyframes)
+    return _TrackedPart(part, max(int(window.keyframes[n - n // _OVERLAP_SHARE]), start + 1))
 
 
 def _solve_part(

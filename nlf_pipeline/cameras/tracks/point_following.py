@@ -1,7 +1,8 @@
 """Points of the background, followed from picture to picture by the method of Lucas and Kanade."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import cv2
 import framepump
@@ -12,6 +13,7 @@ from nlf_pipeline.cameras.tracks.keyframes import KeyframePicker
 from nlf_pipeline.cameras.tracks.motion_guess import fit_motion, guess_motion
 from nlf_pipeline.cameras.tracks.point_tracks import PointTracks
 from nlf_pipeline.cameras.tracks.working_pictures import WorkingPicture, choose_reduction, working_pictures
+from nlf_pipeline.chunk_store import ChunkStore
 from nlf_pipeline.masks import MaskTracks
 
 _FORWARD_BACKWARD_PX = 0.7
@@ -51,7 +53,11 @@ class FollowingOptions:
 
 
 def follow_points(
-    frames: framepump.VideoFrames, shot: slice, people: MaskTracks, options: FollowingOptions | None = None
+    frames: framepump.VideoFrames,
+    shot: slice,
+    people: MaskTracks,
+    options: FollowingOptions | None = None,
+    chunks: ChunkStore | None = None,
 ) -> Iterator[PointTracks]:
     """Follow the background's points through a shot, one window of frames after the other.
 
@@ -60,14 +66,28 @@ def follow_points(
         shot: its frames between two cuts.
         people: pixels to ignore, for the whole clip.
         options: how many points, how long the windows.
+        chunks: where windows are kept, and those of a run that was killed are found.
 
     Yields:
         Windows in order, each as soon as it is complete; together they cover the shot. Only one is in memory.
     """
-    options = options or FollowingOptions()
+    options, chunks = options or FollowingOptions(), chunks or ChunkStore(None)
+    name, number = f"points-{shot.start}-{shot.stop}", 0
+    window = follower = None
+    while (kept := chunks.load(name, number)) is not None:
+        tracks = PointTracks.from_arrays(kept)
+        yield tracks
+        if tracks.stop == shot.stop:
+            return
+        window, follower, number = _Window.of(tracks).next(options), PointFollower.resumed(kept, options), number + 1
     reduction = choose_reduction(frames, shot, people, options.mask_margin)
-    pictures = working_pictures(frames, shot, people, reduction, options.mask_margin)
-    yield from follow_pictures(pictures, shot, options, reduction.min_strength)
+    follower = follower or PointFollower(options.max_points, reduction.min_strength)
+    rest = slice(shot.start if window is None else window.stop, shot.stop)
+    pictures = working_pictures(frames, rest, people, reduction, options.mask_margin)
+    for tracks in _follow_on(follower, window, pictures, rest, options):
+        chunks.save(name, number, {**tracks.to_arrays(), **follower.state()})
+        number += 1
+        yield tracks
 
 
 def follow_pictures(
@@ -81,12 +101,21 @@ def follow_pictures(
         options: how many points, how long the windows.
         min_strength: of corners, see find_corners.
     """
-    follower = PointFollower(options.max_points, min_strength)
-    window = None
-    for index, picture in zip(range(shot.start, shot.stop), pictures, strict=True):
+    yield from _follow_on(PointFollower(options.max_points, min_strength), None, pictures, shot, options)
+
+
+def _follow_on(
+    follower: "PointFollower",
+    window: "_Window | None",
+    pictures: Iterable[WorkingPicture],
+    frames: slice,
+    options: FollowingOptions,
+) -> Iterator[PointTracks]:
+    """The windows that the next pictures complete, the first being `window`."""
+    for index, picture in zip(range(frames.start, frames.stop), pictures, strict=True):
         window = window or _Window(index, (picture.grey.shape[1], picture.grey.shape[0]))
         window.append(*follower.follow_to(picture))
-        if window.is_full(options) and shot.stop - 1 - index > options.overlap_frames:
+        if window.is_full(options) and frames.stop - 1 - index > options.overlap_frames:
             yield window.tracks()
             window = window.next(options)
     if window is not None:
@@ -102,6 +131,31 @@ class PointFollower:
         self._picture: WorkingPicture | None = None
         self._motion = np.eye(3)
         self._next_id = self._n_refilled = self._frames_since_try = self._n_bridged = 0
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All that it knows, in arrays."""
+        counts = [self._next_id, self._n_refilled, self._frames_since_try, self._n_bridged]
+        state = {
+            "last_ids": self._ids,
+            "last_points_px": self._points_px,
+            "motion": self._motion,
+            "counts": np.array(counts),
+            "min_strength": np.array(self._min_strength),
+        }
+        picture = self._picture
+        return state if picture is None else {**state, "grey": picture.grey, "background": picture.background}
+
+    @classmethod
+    def resumed(cls, state: Mapping[str, np.ndarray], options: FollowingOptions) -> Self:
+        """One that goes on where another was, whose `state` it gets."""
+        follower = cls(options.max_points, float(state["min_strength"]))
+        follower._ids, follower._points_px, follower._motion = (
+            state[name] for name in ("last_ids", "last_points_px", "motion")
+        )
+        follower._picture = WorkingPicture(state["grey"], state["background"]) if "grey" in state else None
+        counts = state["counts"].tolist()
+        follower._next_id, follower._n_refilled, follower._frames_since_try, follower._n_bridged = counts
+        return follower
 
     def follow_to(self, picture: WorkingPicture) -> tuple[np.ndarray, np.ndarray]:
         """Where the points are in the next picture.
@@ -156,6 +210,19 @@ class _Window:
         self._ids: list[np.ndarray] = []
         self._points_px: list[np.ndarray] = []
         self._picker = KeyframePicker(size_px[0])
+
+    @classmethod
+    def of(cls, tracks: PointTracks) -> Self:
+        """The window that these tracks are of."""
+        window = cls(tracks.start, tracks.size_px)
+        for ids, points_px in zip(tracks.ids, tracks.points_px, strict=True):
+            window.append(ids, points_px)
+        return window
+
+    @property
+    def stop(self) -> int:
+        """The clip's frame after the last so far."""
+        return self._start + len(self._ids)
 
     def append(self, ids: np.ndarray, points_px: np.ndarray) -> None:
         self._ids.append(ids)

@@ -1,7 +1,8 @@
 """Points of the background, followed from frame to frame."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -45,6 +46,25 @@ class PointTracks:
     def window(self, start: int, stop: int) -> "PointTracks":
         """The frames from `start` to `stop`, counted here."""
         return PointTracks(self.start + start, self.size_px, self.ids[start:stop], self.points_px[start:stop])
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """The same in a few arrays, to be kept in a file."""
+        return {
+            "start": np.array(self.start),
+            "size_px": np.array(self.size_px),
+            "n_points": np.array([len(ids) for ids in self.ids], dtype=int),
+            "ids": np.concatenate([np.zeros(0, np.int32), *self.ids], dtype=np.int32, casting="same_kind"),
+            "points_px": np.concatenate([np.zeros((0, 2), np.float32), *self.points_px]),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+        """What `to_arrays` gave."""
+        ends = np.cumsum(arrays["n_points"])[:-1]
+        ids = np.split(arrays["ids"].astype(int), ends)
+        points_px = np.split(arrays["points_px"], ends)
+        width_px, height_px = arrays["size_px"].tolist()
+        return cls(int(arrays["start"]), (width_px, height_px), tuple(ids), tuple(points_px))
 
 
 def join_tracks(windows: Sequence[PointTracks]) -> PointTracks:

@@ -3,11 +3,12 @@
 import dataclasses
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import framepump
 import numpy as np
 
+from nlf_pipeline.cameras.kept_results import from_arrays, to_arrays
 from nlf_pipeline.cameras.tracks.overlays import drop_overlays
 from nlf_pipeline.cameras.tracks.point_following import FollowingOptions, follow_points
 from nlf_pipeline.cameras.tracks.point_tracks import PointTracks, join_tracks
@@ -17,7 +18,9 @@ from nlf_pipeline.cameras.turning.motion_evidence import classify_motion
 from nlf_pipeline.cameras.turning.rotation_pairs import spread_keyframes
 from nlf_pipeline.cameras.windows.window_motion import Lens
 from nlf_pipeline.cameras.windows.window_solving import SolvedWindow, solve_window
+from nlf_pipeline.chunk_store import ChunkStore
 from nlf_pipeline.masks import MaskTracks
+from nlf_pipeline.person_cache import digest
 
 _LONGEST_TURN = 900
 """Frames of a turning camera that are solved together at most: loops close within them."""
@@ -82,6 +85,8 @@ class Shot:
     people: MaskTracks
     """Pixels to ignore."""
     seed: int
+    chunks: ChunkStore = field(default_factory=lambda: ChunkStore(None))
+    """Keeps what is followed and solved, for a run that goes on after this one was killed."""
 
 
 @dataclass(frozen=True)
@@ -133,11 +138,24 @@ def solve_shot(shot: Shot, lens: Lens) -> SolvedShot:
 
 def follow_background(shot: Shot) -> Iterator[PointTracks]:
     """The windows of a shot's points, overlays removed, one by one; they end where all points are lost, too."""
-    return unbroken_windows(map(drop_overlays, follow_points(shot.frames, shot.range, shot.people)))
+    windows = follow_points(shot.frames, shot.range, shot.people, chunks=shot.chunks)
+    return unbroken_windows(map(drop_overlays, windows))
 
 
 def solve_tracks(tracks: PointTracks, lens: Lens, shot: Shot, greys: dict[int, np.ndarray] | None = None) -> ShotWindow:
     """Solve one window, the lens's focal length being a share of the longer side."""
+    if not shot.chunks.keeps:
+        return _solve_now(tracks, lens, shot, greys)
+    depends_on = digest(*dataclasses.astuple(lens), shot.seed, greys is not None, tracks.ids, tracks.points_px)
+    kept = shot.chunks.load(f"solved-{depends_on}", tracks.start)
+    if kept is not None:
+        return from_arrays(ShotWindow, kept)
+    window = _solve_now(tracks, lens, shot, greys)
+    shot.chunks.save(f"solved-{depends_on}", tracks.start, to_arrays(window))
+    return window
+
+
+def _solve_now(tracks: PointTracks, lens: Lens, shot: Shot, greys: dict[int, np.ndarray] | None) -> ShotWindow:
     in_pixels = dataclasses.replace(lens, focal_px=lens.focal_px * max(tracks.size_px))
     return ShotWindow(tracks.start, tracks.size_px, solve_window(tracks, in_pixels, shot.seed, greys))
 
