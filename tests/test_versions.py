@@ -1,5 +1,6 @@
 """The digest of a stage's code changes with what the stage can reach, and with nothing else."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from nlf_pipeline.workflow import versions
+from nlf_pipeline.workflow import kept_digests, versions
 
 MODULES = {
     "__init__": '"""Package."""\n',
@@ -136,3 +137,52 @@ def test_both_builds_of_opencv_have_one_version():
 
 def _name(requirement):
     return re.sub(r"[-_.]+", "-", re.split(r"[^A-Za-z0-9._-]", requirement)[0]).lower()
+
+
+@pytest.fixture
+def kept_in(tmp_path, monkeypatch):
+    folder = tmp_path / "work" / ".snakemake"
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(folder.parent)
+    kept_digests._kept.cache_clear()
+    yield folder / "nlf_pipeline_code.json"
+    kept_digests._kept.cache_clear()
+
+
+def test_digests_that_were_kept_are_those_of_the_code_and_follow_its_edits(kept_in, package):
+    first = package()
+    assert kept_in.is_file()
+    kept_digests._kept.cache_clear()
+    assert package() == first
+    edited = package(shared="def f():\n    return 2\n")
+    kept_in.unlink()
+    kept_digests._kept.cache_clear()
+    assert package(shared="def f():\n    return 2\n") == edited != first
+
+
+def test_kept_digests_are_used(kept_in, package, monkeypatch):
+    first = package()
+    monkeypatch.setattr(versions, "_digest_of", lambda source: pytest.fail("it was parsed again"))
+    assert package() == first
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{", '{"a": 1}', "null"])
+def test_damaged_kept_digests_are_made_anew(kept_in, package, text):
+    first = package()
+    kept_in.write_text(text)
+    kept_digests._kept.cache_clear()
+    assert package() == first
+
+
+def test_entries_of_the_wrong_form_are_made_anew(kept_in, package):
+    first = package()
+    kept_in.write_text(json.dumps({name: {"digest": 1} for name in json.loads(kept_in.read_text())}))
+    kept_digests._kept.cache_clear()
+    assert package() == first
+
+
+def test_nothing_is_kept_where_snakemake_has_no_folder(tmp_path, monkeypatch, package):
+    monkeypatch.chdir(tmp_path)
+    kept_digests._kept.cache_clear()
+    package()
+    assert not (tmp_path / ".snakemake").exists()

@@ -7,8 +7,9 @@ stages it touches and no others. Comments, docstrings and formatting do not coun
 import ast
 import functools
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
+
+from nlf_pipeline.workflow.kept_digests import CodeDigest, digest_name, find_digest, keep_digests
 
 PACKAGE = "nlf_pipeline"
 _ROOT = Path(__file__).resolve().parents[1]
@@ -31,15 +32,10 @@ def code_version(module: str) -> str:
     name = f"{PACKAGE}.{module}"
     if _source(name) is None:
         raise FileNotFoundError(f"{name}: no such module in {_ROOT}")
-    parts = [f"{reached} {_read(reached).digest}" for reached in sorted(_reachable(name))]
+    modules = [(reached, *_read(reached)) for reached in sorted(_reachable(name))]
+    keep_digests({kept_as: code for _, kept_as, code in modules})
+    parts = [f"{reached} {code.digest}" for reached, _, code in modules]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-
-
-@dataclass(frozen=True)
-class _Module:
-    digest: str
-    imports: tuple[str, ...]
-    """Modules of this package that it imports."""
 
 
 def _reachable(name: str) -> set[str]:
@@ -49,7 +45,7 @@ def _reachable(name: str) -> set[str]:
         current = waiting.pop()
         if current not in reached:
             reached.add(current)
-            waiting.extend(_read(current).imports)
+            waiting.extend(_ours(_read(current)[1].imports))
     return reached
 
 
@@ -62,18 +58,36 @@ def _source(name: str) -> Path | None:
 
 
 @functools.cache
-def _read(name: str) -> _Module:
+def _read(name: str) -> tuple[str, CodeDigest]:
+    """By which name a module's digest is kept, and what it is."""
     path = _source(name)
     assert path is not None, name
-    tree = ast.parse(path.read_bytes(), filename=str(path))
+    source = path.read_bytes()
+    kept_as = digest_name(source, _made_by())
+    return kept_as, find_digest(kept_as) or _digest_of(source)
+
+
+@functools.cache
+def _made_by() -> str:
+    """Digest of this module."""
+    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+
+
+def _digest_of(source: bytes) -> CodeDigest:
+    """What the source of one module says."""
+    tree = ast.parse(source)
     imported: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             imported += _imported_names(node)
         elif isinstance(getattr(node, "body", None), list):
             node.body = [part for part in node.body if not _is_text(part)]  # type: ignore[attr-defined]
-    ours = {found for found in imported if found.partition(".")[0] == PACKAGE and _source(found) is not None}
-    return _Module(hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(sorted(ours)))
+    return CodeDigest(hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(sorted(set(imported))))
+
+
+def _ours(imported: tuple[str, ...]) -> list[str]:
+    """Modules of this package among imported names."""
+    return [found for found in imported if found.partition(".")[0] == PACKAGE and _source(found) is not None]
 
 
 def _imported_names(node: ast.Import | ast.ImportFrom) -> list[str]:
