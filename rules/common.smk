@@ -1,5 +1,6 @@
 # Checked settings, and what every rule uses to name its files, its key and its resources.
 import functools
+import gc
 import json
 import os
 import re
@@ -33,6 +34,8 @@ from nlf_pipeline.workflow.stage_keys import stage_key
 from nlf_pipeline.workflow.stage_options import BODY_MODELS_DIR, EXECUTION_VARIABLE
 from nlf_pipeline.workflow.video_lists import videos_of_run
 
+# A plan of many videos is millions of objects, all needed to the end: looking for garbage takes a fifth of planning.
+gc.disable()
 VIDEOS_IN = Path("videos_in")
 TRUTH = Path("truth")
 RESULTS = Path("results")
@@ -284,6 +287,8 @@ def start_run():
     if slurm_run(workflow):
         remember_run(slurm_run(workflow), locked_names(), LOCKS)
     RUN_STARTED.append(time.time())
+    gc.freeze()
+    gc.enable()
 
 
 LOCAL_VIDEOS = or_stop(local_videos, VIDEOS_IN)
