@@ -30,6 +30,7 @@ rule track_camera:
         " --video {input.video:q} --video-facts {input.facts:q}"
         " --people-mask {input.people_mask:q} --out-intrinsics {output.intrinsics:q} --out-path {output.path:q}"
         " --out-report {output.report:q}"
+        " --checkpoints results/{wildcards.video:q}/.checkpoints/track_camera"
 
 
 rule scale_camera:
