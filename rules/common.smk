@@ -22,7 +22,7 @@ from nlf_pipeline.workflow.other_python import python_of
 from nlf_pipeline.workflow.run_lock import check_writable, hold_locks
 from nlf_pipeline.workflow.run_summary import failure_summary, run_summary, videos_table
 from nlf_pipeline.workflow.slurm_leftovers import forget_runs, remember_run, remembered_runs, wait_for_leftovers
-from nlf_pipeline.workflow.snakemake_hooks import before_dag, let_jobs_record, slurm_run
+from nlf_pipeline.workflow.snakemake_hooks import before_dag, compare_parameters_as_text, let_jobs_record, slurm_run
 from nlf_pipeline.workflow.settings import (
     completed_settings,
     given_settings,
@@ -316,6 +316,7 @@ wildcard_constraints:
     video="[A-Za-z0-9_-]{1,64}",
 
 
+compare_parameters_as_text()
 if workflow.is_main_process:
     before_dag(workflow, finish_earlier_run)
 else:

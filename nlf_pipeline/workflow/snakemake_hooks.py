@@ -48,6 +48,14 @@ def let_jobs_record() -> None:
     PersistenceBase.finished = record
 
 
+def compare_parameters_as_text() -> None:
+    """Have Snakemake compare parameters, which are all text here, without looking whether they are tables.
+
+    For that it would load pandas, which takes a sixth of a run with nothing to do.
+    """
+    PersistenceBase._serialize_param = property(lambda self: self._serialize_param_builtin)
+
+
 def slurm_run(workflow: Any) -> str | None:
     """The name that all jobs of this run bear in Slurm, None if jobs are not given to Slurm."""
     return getattr(getattr(workflow.scheduler, "_executor", None), "run_uuid", None)
