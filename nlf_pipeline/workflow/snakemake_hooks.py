@@ -53,7 +53,7 @@ def compare_parameters_as_text() -> None:
 
     For that it would load pandas, which takes a sixth of a run with nothing to do.
     """
-    PersistenceBase._serialize_param = property(lambda self: self._serialize_param_builtin)
+    PersistenceBase._serialize_param = PersistenceBase._serialize_param_builtin  # type: ignore[assignment]
 
 
 def slurm_run(workflow: Any) -> str | None:
