@@ -62,7 +62,7 @@ def fit(
     with one_torch_thread():
         people = cached_fits(kept, source, fitter, beta_regularizer)
         people = _resized(people, scene.person_scale, fitter, beta_regularizer)
-        tracks = [smooth_track(p.track, meshes.joints_rest(p.betas), scene.T_scene_cam, how) for p in people]
+        tracks = _smoothed(people, meshes, scene.T_scene_cam, how)
         shapes, is_given = [person.betas for person in people], _given_sizes(scene.person_scale)
         factors = floor_factors(shapes, tracks, meshes, scene.T_scene_cam, how, is_given)
         people = _resized(people, factors, fitter, beta_regularizer)
@@ -79,6 +79,17 @@ def _resized(
     return [person.resized(fitter, factor, beta_regularizer) for person, factor in pairs]
 
 
+def _smoothed(
+    people: list[PersonFit], meshes: BodyMeshes, T_scene_cam: np.ndarray, how: Smoothing
+) -> list[SmoothTrack]:
+    """Everybody's smooth track; the rotations that are not smooth are taken from `people` one after another."""
+    tracks = []
+    for k, person in enumerate(people):
+        tracks.append(smooth_track(person.track, meshes.joints_rest(person.betas), T_scene_cam, how))
+        people[k] = replace(person, track=person.track.without_rotations())
+    return tracks
+
+
 def _given_sizes(person_scale: np.ndarray) -> np.ndarray:
     """(people,) bool: whose size the user told, as opposed to everybody's factor being the same."""
     return (person_scale != 1) & (len(set(person_scale.tolist())) > 1)
@@ -87,6 +98,7 @@ def _given_sizes(person_scale: np.ndarray) -> np.ndarray:
 def _body_fits(
     source: Predictions, people: list[PersonFit], tracks: list[SmoothTrack], meshes: BodyMeshes, factors: np.ndarray
 ) -> BodyFits:
+    """All tracks in one file's arrays; `tracks` is used up, since both at once would take much memory."""
     n, frames, joints = len(tracks), source.n_frames, meshes.model.num_joints
     betas = np.array([person.betas for person in people], np.float32).reshape(n, meshes.model.num_betas)
     fits = BodyFits(
@@ -101,7 +113,8 @@ def _body_fits(
         scale_correction=factors,
     )
     rest = meshes.joints_rest(fits.betas)
-    for k, track in enumerate(tracks):
+    while tracks:
+        track, k = tracks.pop(), len(tracks)
         for start in range(0, frames, _CHUNK_FRAMES):
             part = slice(start, start + _CHUNK_FRAMES)
             fits.pose_rotvecs[k, part] = local_rotvecs(track.rotations[part])

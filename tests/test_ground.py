@@ -13,7 +13,7 @@ from nlf_pipeline.errors import UserError
 from nlf_pipeline.fit import fit
 from nlf_pipeline.fitting.contacts import foot_motion, resting_feet
 from nlf_pipeline.fitting.floor_plane import fit_floor
-from nlf_pipeline.fitting.gravity import up_direction
+from nlf_pipeline.fitting.gravity import trunk_axes, up_direction
 from nlf_pipeline.fitting.soles import find_soles
 from nlf_pipeline.geometry import invert_rigid, rigid
 from nlf_pipeline.ground import ground
@@ -151,13 +151,15 @@ def test_up_comes_from_upright_people_and_level_cameras(walks: list[Walk]) -> No
     tilted = np.tile(rigid(Rotation.from_euler("x", 60, degrees=True).as_matrix(), np.zeros(3)), (5, 1, 1))
     level = np.tile(rigid(Rotation.from_euler("x", 180, degrees=True).as_matrix(), np.zeros(3)), (5, 1, 1))
     world_up = np.array([0.0, 1, 0])
-    assert angle_deg(up_direction(rotations, tilted @ level[0]), world_up) > 40  # people lie, as far as it can tell
+    assert (
+        angle_deg(up_direction(trunk_axes(rotations), tilted @ level[0]), world_up) > 40
+    )  # people lie, as far as it can tell
     nobody = rotations[:0]
-    assert angle_deg(up_direction(nobody, level), world_up) < 1e-3
+    assert angle_deg(up_direction(trunk_axes(nobody), level), world_up) < 1e-3
     pitched = level @ rigid(Rotation.from_euler("x", -25, degrees=True).as_matrix(), np.zeros(3))
-    assert angle_deg(up_direction(rotations, pitched), world_up) < 1
+    assert angle_deg(up_direction(trunk_axes(rotations), pitched), world_up) < 1
     lying = Rotation.from_euler("z", 90, degrees=True).as_matrix() @ rotations
-    assert angle_deg(up_direction(np.concatenate([rotations, lying[:20]]), pitched), world_up) < 1
+    assert angle_deg(up_direction(trunk_axes(np.concatenate([rotations, lying[:20]])), pitched), world_up) < 1
 
 
 def test_stances_are_found_where_feet_are_planted(meshes: BodyMeshes, walks: list[Walk]) -> None:

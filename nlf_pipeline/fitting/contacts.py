@@ -1,12 +1,13 @@
 """Feet at rest, found before anybody knows where the floor is."""
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial import KDTree
 
-from nlf_pipeline.filtering import track_segments, true_runs
+from nlf_pipeline.filtering import true_runs
 
 _REST_SPEED = 0.4
 """A foot slower than this may be at rest, metres per second."""
@@ -16,6 +17,7 @@ _SAME_PLACE = 0.3
 """Stances of a person within this distance are not independent, metres."""
 _STANCE_S = (0.1, 0.5)
 """Shorter rests are passing feet; longer ones are cut into pieces, since their errors change meanwhile."""
+_CHUNK_FRAMES = 1024
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,25 @@ def foot_motion(soles: np.ndarray, up: np.ndarray, fps: float) -> FootMotion:
         return FootMotion(points, np.zeros_like(points))
     velocities = np.gradient(soles, 1 / fps, axis=0)
     return FootMotion(points, np.take_along_axis(velocities, lowest[..., None], axis=-2)[..., 0, :])
+
+
+def long_foot_motion(posed: Callable[[slice], np.ndarray], n: int, up: np.ndarray, fps: float) -> FootMotion:
+    """The same for so many frames that their soles would take much memory.
+
+    Args:
+        posed: gives the soles of a range of the `n` frames, as above.
+        n: frames, without gaps or cuts.
+        up: (3,) unit vector.
+        fps: frames per second.
+    """
+    parts = []
+    for start in range(0, max(n, 1), _CHUNK_FRAMES):
+        stop = min(start + _CHUNK_FRAMES, n)
+        first, last = max(start - 1, 0), min(stop + 1, n)  # velocities need a frame on either side
+        motion = foot_motion(posed(slice(first, last)), up, fps)
+        parts.append(FootMotion(*(a[start - first : stop - first] for a in (motion.points, motion.velocities))))
+    points, velocities = ([getattr(part, name) for part in parts] for name in ("points", "velocities"))
+    return FootMotion(np.concatenate(points), np.concatenate(velocities))
 
 
 @dataclass(frozen=True)
@@ -98,28 +119,30 @@ def resting_feet(motion: FootMotion, up: np.ndarray, fps: float) -> list[tuple[i
 
 
 def find_stances(
-    soles: list[np.ndarray],
+    soles: list[Callable[[slice], np.ndarray]],
     visible: list[np.ndarray],
     centres: np.ndarray,
-    shots: list[slice],
     up: np.ndarray,
     fps: float,
 ) -> Stances:
-    """Everybody's feet at rest.
+    """Everybody's feet at rest in one shot.
 
     Args:
-        soles: for each person (frames, 2, points, 3), scene frame.
+        soles: for each person what gives the soles of some frames: (n, 2, points, 3), scene frame.
         visible: for each person (frames,) bool.
         centres: (frames, 3) camera centres, scene frame.
-        shots: frame ranges between cuts.
         up: (3,) rough direction of up.
         fps: frames per second.
     """
     rows = [(np.zeros(0, dtype=int), np.zeros((0, 3)), np.zeros((0, 3)))]
-    for k, (points, seen) in enumerate(zip(soles, visible, strict=True)):
-        for segment in track_segments(seen, shots, 0):
-            motion = foot_motion(points[segment], up, fps)
+    for k, (posed, seen) in enumerate(zip(soles, visible, strict=True)):
+        for segment in true_runs(seen):
+            motion = long_foot_motion(_from(posed, segment.start), segment.stop - segment.start, up, fps)
             for foot, frames in resting_feet(motion, up, fps):
                 point, centre = motion.points[frames, foot].mean(axis=0), centres[segment][frames].mean(axis=0)
                 rows.append((np.array([k]), centre[None], point[None]))
     return Stances(*(np.concatenate(column) for column in zip(*rows, strict=True)))
+
+
+def _from(posed: Callable[[slice], np.ndarray], start: int) -> Callable[[slice], np.ndarray]:
+    return lambda frames: posed(slice(start + frames.start, start + frames.stop))

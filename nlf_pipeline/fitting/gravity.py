@@ -12,21 +12,25 @@ _FARTHEST = np.deg2rad(50.0)
 """Bodies that lean farther than this from the camera's up are not standing."""
 
 
-def up_direction(rotations: np.ndarray, T_scene_cam: np.ndarray) -> np.ndarray:
+def trunk_axes(rotations: np.ndarray) -> np.ndarray:
+    """(n, 3) along the trunks of bodies with (n, joints, 3, 3) global rotations, from the hips upwards."""
+    return rotations[:, list(_TRUNK)][..., 1].mean(axis=1)
+
+
+def up_direction(trunks: np.ndarray, T_scene_cam: np.ndarray) -> np.ndarray:
     """The likely direction of up in the scene frame.
 
     Pitch is taken from the trunks, which a tilted camera sees as well as a level one; roll also
     from the camera. Without standing people it is the camera's up.
 
     Args:
-        rotations: (n, joints, 3, 3) global rotations of the bodies, from frames of all people; n may be 0.
+        trunks: (n, 3) `trunk_axes` of the bodies, from frames of all people; n may be 0.
         T_scene_cam: (frames, 4, 4).
 
     Returns:
         (3,) unit vector.
     """
     right, up = (_direction(T_scene_cam[:, :3, axis] * sign) for axis, sign in ((0, 1), (1, -1)))
-    trunks = rotations[:, list(_TRUNK)][..., 1].mean(axis=1)
     trunks = trunks[trunks @ up > np.cos(_FARTHEST) * np.linalg.norm(trunks, axis=-1)]
     if not len(trunks):
         return up

@@ -50,12 +50,28 @@ class Sides(IntEnum):
 
 
 @dataclass(frozen=True)
+class TurnedRotations:
+    """Rotations in other axes, made for the rows asked for, since all of them at once take much memory."""
+
+    turns: np.ndarray
+    """(n, 3, 3) to these axes, in each of the frames."""
+    rotations: np.ndarray
+    """(frames of the clip, joints, 3, 3) global."""
+    frames: np.ndarray
+    """(n,) int: the frames that are meant."""
+
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+        """(rows, joints, 3, 3) of some of the n."""
+        return self.turns[rows, None] @ self.rotations[self.frames[rows]]
+
+
+@dataclass(frozen=True)
 class SeenTrack:
     """One person's estimates, frame by frame and without gaps longer than may be bridged, scene frame."""
 
     frames: np.ndarray
     """(n,) int, ascending: when each estimate was made."""
-    rotations: np.ndarray
+    rotations: np.ndarray | TurnedRotations
     """(n, joints, 3, 3) global."""
     root: np.ndarray
     """(n, 3) metres; a smooth path, from which the direction of travel is taken."""
@@ -142,10 +158,12 @@ def _motion_costs(places: np.ndarray, times: np.ndarray) -> np.ndarray:
     tolerance = (_NOISE_M + _ACCELERATION * after * np.maximum(before, after)) ** 2
     ahead = np.minimum(after / before, 2.0)[:, None, None]
     costs = np.empty((len(before), *[len(places)] * 3), np.float32)
-    for a, b, c in product(range(len(places)), repeat=3):
-        bend = places[c, 2:] - places[b, 1:-1] - ahead * (places[b, 1:-1] - places[a, :-2])
-        squared = np.sum(bend**2, axis=-1) / tolerance[:, None]
-        costs[:, a, b, c] = _INDEPENDENT_JOINTS / 2 * np.log1p(squared).mean(axis=-1)
+    for start, a, b, c in product(range(0, len(before), _CHUNK_FRAMES), *[range(len(places))] * 3):
+        part = slice(start, start + _CHUNK_FRAMES)
+        first, second, third = places[a, :-2][part], places[b, 1:-1][part], places[c, 2:][part]
+        bend = third - second - ahead[part] * (second - first)
+        squared = np.sum(bend**2, axis=-1) / tolerance[part, None]
+        costs[part, a, b, c] = _INDEPENDENT_JOINTS / 2 * np.log1p(squared).mean(axis=-1)
     return costs
 
 

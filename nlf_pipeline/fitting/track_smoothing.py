@@ -6,8 +6,8 @@ import numpy as np
 
 from nlf_pipeline.body_kinds import body_joints, joint_index
 from nlf_pipeline.filtering import Filter, smooth_path, smooth_rotations, track_segments, true_runs
-from nlf_pipeline.fitting.gravity import up_direction
-from nlf_pipeline.fitting.side_flips import SeenTrack, Sides, corrected, find_flips, swap_sides
+from nlf_pipeline.fitting.gravity import trunk_axes, up_direction
+from nlf_pipeline.fitting.side_flips import SeenTrack, Sides, TurnedRotations, corrected, find_flips, swap_sides
 from nlf_pipeline.fitting.trunk_prior import hold_trunk, usual_pose
 from nlf_pipeline.geometry import transform_points
 
@@ -22,6 +22,8 @@ _DISBELIEF = 0.1
 _FLIPS_MAX_GAP_S = 1.0
 """Across longer gaps a body may have turned round."""
 _CONFIDENCE_RANGE = (0.02, 4.0)
+_CHUNK_FRAMES = 1024
+"""Rotations of so many frames are looked at together, which bounds the memory."""
 _TOES_RIDE_ON = {
     joint_index("left_foot"): joint_index("left_ankle"),
     joint_index("right_foot"): joint_index("right_ankle"),
@@ -33,13 +35,17 @@ class PoseTrack:
     """One person in every frame, each frame estimated on its own. Values are 0 where not observed."""
 
     rotations_cam: np.ndarray
-    """(frames, joints, 3, 3) global rotations of the body parts, camera frame."""
+    """(frames, joints, 3, 3) global rotations of the body parts, camera frame; none once they are smoothed."""
     root_cam: np.ndarray
     """(frames, 3) root joint, camera frame, metres."""
     uncertainty: np.ndarray
     """(frames, joints) expected error, metres."""
     observed: np.ndarray
     """(frames,) bool."""
+
+    def without_rotations(self) -> "PoseTrack":
+        """What `smooth_root` needs, in much less memory."""
+        return replace(self, rotations_cam=self.rotations_cam[:0].copy())
 
 
 @dataclass(frozen=True)
@@ -97,18 +103,19 @@ def smooth_track(track: PoseTrack, joints_rest: np.ndarray, T_scene_cam: np.ndar
     visible, limb_belief = np.zeros(len(rotations), dtype=bool), np.zeros(len(rotations))
     confidence = part_confidence(track)
     for segment in how.segments(track.observed):
-        rotations[segment], limb_belief[segment] = _smooth_parts(
+        limb_belief[segment] = _smooth_parts(
             T_scene_cam[segment, :3, :3],
             track.rotations_cam[segment],
             track.observed[segment],
             confidence[segment],
             how.rule(how.period_s, _ROTATION_FLOOR, _MEDIAN_S),
+            out=rotations[segment],
         )
         visible[segment] = True
     if visible.any():
-        usual = usual_pose(rotations[track.observed])
+        usual = usual_pose(rotations, track.observed)
         for segment in true_runs(visible):
-            rotations[segment] = hold_trunk(rotations[segment], joints_rest, usual)
+            hold_trunk(rotations[segment], joints_rest, usual, out=rotations[segment])
     hardly_believed = np.minimum(place_belief, limb_belief) < _DISBELIEF
     return SmoothTrack(rotations, root, visible, track.observed, track.observed & (flipped | hardly_believed))
 
@@ -150,37 +157,55 @@ def put_sides_right(
         T_scene_cam: (frames, 4, 4).
         how: cuts and frame rate.
     """
-    rotations, uncertainty = track.rotations_cam.copy(), track.uncertainty.copy()
+    rotations, uncertainty = track.rotations_cam, track.uncertainty
     flipped = np.zeros(len(track.observed), dtype=bool)
     for segment in track_segments(track.observed, how.shots, int(_FLIPS_MAX_GAP_S * how.fps)):
         frames = segment.start + np.flatnonzero(track.observed[segment])
-        R_scene_cam = T_scene_cam[frames, None, :3, :3].astype(np.float32)
+        R_scene_cam = T_scene_cam[frames, :3, :3].astype(np.float32)
         rays = root[frames] - T_scene_cam[frames, :3, 3]
-        seen = SeenTrack(frames, R_scene_cam @ rotations[frames], root[frames], rays)
-        up = up_direction(seen.rotations, T_scene_cam[segment])
-        sides = find_flips(seen, joints_rest, up, how.fps)
+        turned = TurnedRotations(R_scene_cam, track.rotations_cam, frames)
+        trunks = [trunk_axes(turned[rows]) for rows in _parts(len(frames))]
+        up = up_direction(np.concatenate(trunks), T_scene_cam[segment])
+        sides = find_flips(SeenTrack(frames, turned, root[frames], rays), joints_rest, up, how.fps)
         wrong = np.flatnonzero(sides != Sides.RIGHT)
-        fixed = corrected(seen.rotations[wrong], sides[wrong], rays[wrong], up)
-        rotations[frames[wrong]] = np.swapaxes(R_scene_cam[wrong], -1, -2) @ fixed
+        if not len(wrong):
+            continue
+        if not flipped.any():
+            rotations, uncertainty = rotations.copy(), uncertainty.copy()
+        fixed = corrected(turned[wrong], sides[wrong], rays[wrong], up)
+        rotations[frames[wrong]] = np.swapaxes(R_scene_cam[wrong, None], -1, -2) @ fixed
         uncertainty[frames[wrong]] = swap_sides(uncertainty[frames[wrong]], sides[wrong])
         flipped[frames[wrong]] = True
     return replace(track, rotations_cam=rotations, uncertainty=uncertainty), flipped
 
 
+def _parts(n: int) -> list[slice]:
+    return [slice(start, start + _CHUNK_FRAMES) for start in range(0, n, _CHUNK_FRAMES)]
+
+
 def _smooth_parts(
-    R_scene_cam: np.ndarray, rotations_cam: np.ndarray, observed: np.ndarray, confidence: np.ndarray, rule: Filter
-) -> tuple[np.ndarray, np.ndarray]:
-    """One segment's smooth (frames, joints, 3, 3) rotations, and (frames,) how far its usual part was believed."""
-    smooth, beliefs = np.empty_like(rotations_cam), []
+    R_scene_cam: np.ndarray,
+    rotations_cam: np.ndarray,
+    observed: np.ndarray,
+    confidence: np.ndarray,
+    rule: Filter,
+    out: np.ndarray,
+) -> np.ndarray:
+    """Put one segment's smooth rotations into `out` (frames, joints, 3, 3).
+
+    Returns:
+        (frames,) how far its usual part was believed.
+    """
+    beliefs = []
     for joint in range(rotations_cam.shape[1]):
         if joint not in _TOES_RIDE_ON:
             turned = R_scene_cam @ rotations_cam[:, joint]
-            smooth[:, joint], belief = smooth_rotations(turned, observed, confidence[:, joint], rule)
+            out[:, joint], belief = smooth_rotations(turned, observed, confidence[:, joint], rule)
             beliefs.append(belief)
     for toes, ankle in _TOES_RIDE_ON.items():
-        smooth[:, toes] = smooth[:, ankle]
+        out[:, toes] = out[:, ankle]
     n_toes = len(_TOES_RIDE_ON)
-    return smooth, np.median(beliefs[: body_joints(rotations_cam.shape[1]) - n_toes], axis=0)
+    return np.median(beliefs[: body_joints(rotations_cam.shape[1]) - n_toes], axis=0)
 
 
 def part_confidence(track: PoseTrack) -> np.ndarray:

@@ -50,24 +50,33 @@ class _Chain:
     """(k,) the last of the joints, down to joint k, that turn with the trunk: legs keep their orientation."""
 
 
-def usual_pose(rotations: np.ndarray) -> np.ndarray:
-    """(joints, 3, 3) parent-relative rotations in the middle of (n, joints, 3, 3) global ones; n > 0."""
-    some = rotations[:: 1 + len(rotations) // _USUAL_FRAMES]
+def usual_pose(rotations: np.ndarray, observed: np.ndarray | None = None) -> np.ndarray:
+    """(joints, 3, 3) parent-relative rotations in the middle of (n, joints, 3, 3) global ones.
+
+    Args:
+        rotations: of a body, frame by frame.
+        observed: (n,) bool: what counts of them, at least one; None: all.
+    """
+    frames = np.arange(len(rotations)) if observed is None else np.flatnonzero(observed)
+    some = rotations[frames[:: 1 + len(frames) // _USUAL_FRAMES]]
     return project_rotations(np.median(_relative(some), axis=0))
 
 
-def hold_trunk(rotations: np.ndarray, joints_rest: np.ndarray, usual: np.ndarray) -> np.ndarray:
+def hold_trunk(
+    rotations: np.ndarray, joints_rest: np.ndarray, usual: np.ndarray, out: np.ndarray | None = None
+) -> np.ndarray:
     """The most likely poses, given estimated ones and how this person usually holds the trunk.
 
     Args:
         rotations: (n, joints, 3, 3) global, as estimated.
         joints_rest: (joints, 3) of this person unposed, metres.
         usual: (joints, 3, 3) usual parent-relative rotations.
+        out: where to put the result; may be `rotations` itself.
 
     Returns:
         (n, joints, 3, 3) global. Legs are as they were.
     """
-    chain, result = _upper_body(rotations.shape[1]), np.empty_like(rotations)
+    chain, result = _upper_body(rotations.shape[1]), np.empty_like(rotations) if out is None else out
     for start in range(0, len(rotations), _CHUNK_FRAMES):
         part = slice(start, start + _CHUNK_FRAMES)
         result[part] = _solve(rotations[part].astype(np.float32), joints_rest.astype(np.float32), usual, chain)
