@@ -15,6 +15,7 @@ from nlf_pipeline.fitting.side_flips import Sides, TurnedRotations, corrected
 from nlf_pipeline.fitting.track_smoothing import PoseTrack, Smoothing, SmoothTrack, smooth_track
 from nlf_pipeline.fitting.trunk_prior import hold_trunk, usual_pose
 from nlf_pipeline.kinematics import global_rotations
+from nlf_pipeline.viewing import framing
 
 FPS, FRAMES = 25.0, 60
 UP = np.array([0.0, 1, 0])
@@ -115,3 +116,16 @@ def test_trunks_are_held_in_place_as_elsewhere(meshes: BodyMeshes, walks: list[W
     elsewhere = hold_trunk(rotations, rest, usual)
     assert hold_trunk(rotations, rest, usual, out=rotations) is rotations
     np.testing.assert_array_equal(rotations, elsewhere)
+
+
+def test_side_views_follow_alike_in_any_pieces(monkeypatch: pytest.MonkeyPatch, walks: list[Walk]):
+    joints, shown = np.array([walker.joints for walker in walks]), np.ones((2, FRAMES), dtype=bool)
+    camera = framing.SideCamera(np.eye(3), np.array([[300.0, 0, 160], [0, 300, 90], [0, 0, 1]]), (320, 180))
+
+    def path() -> framing.Following:
+        return framing.follow(joints, shown, CAMERAS[:, :3, 3], camera, 10.0)
+
+    whole = path()
+    for size in (1, 7):
+        monkeypatch.setattr(framing, "_CHUNK_FRAMES", size)
+        assert same(path(), whole)

@@ -19,7 +19,7 @@ def length_table(costs: Mapping[float, Mapping[str, Cost]], stages: Sequence[str
         known = [costs[minutes].get(stage) for minutes in lengths]
         measured = [cost for cost in known if cost is not None]
         if measured:
-            rows.append([stage, *map(_cell, known), *_growth(measured[0], measured[-1])])
+            rows.append([stage, *map(_cell, known), *_growth(measured[-2:])])
     rows.insert(1, ["---"] * len(rows[0]))
     return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
 
@@ -28,13 +28,14 @@ def _cell(cost: Cost | None) -> str:
     return "" if cost is None else f"{cost.peak_mib:.0f}, {1000 * cost.cpu_s / cost.n_frames:.1f}"
 
 
-def _growth(short: Cost, long: Cost) -> list[str]:
-    """Between the shortest and the longest clip, so that what a start takes is not counted."""
-    more = long.n_frames - short.n_frames
-    if more <= 0:
+def _growth(measured: Sequence[Cost]) -> list[str]:
+    """Between the two longest clips, so that neither starts nor buffers that are still filling count."""
+    if len(measured) < 2:
         return ["", ""]
-    kilobytes = (long.peak_mib - short.peak_mib) * 1024 * 1.024 / more
-    return [f"{kilobytes:.2f}", f"{1000 * (long.cpu_s - short.cpu_s) / more:.2f}"]
+    shorter, longer = measured
+    more = longer.n_frames - shorter.n_frames
+    kilobytes = (longer.peak_mib - shorter.peak_mib) * 1024 * 1.024 / more
+    return [f"{kilobytes:.1f}", f"{1000 * (longer.cpu_s - shorter.cpu_s) / more:.2f}"]
 
 
 def _length(minutes: float) -> str:

@@ -19,6 +19,7 @@ FRAME_SHARE = 0.88
 LEAST_DISTANCE = 3.0
 LEAST_HEIGHT = 0.3
 """Metres above the floor."""
+_CHUNK_FRAMES = 1024
 MOST_BACKING = 1.3
 """The real camera is kept in the picture too if the view need not be more than this many times as far away."""
 
@@ -93,7 +94,7 @@ def follow(
     kernel = trapezoidal_kernel(max(round(window_frames / 3), 2), max(round(window_frames / 3), 1))
     base = common_path(joints.mean(axis=2, dtype=np.float64), shown, kernel)
     seen = shown.any(axis=0)
-    bodies = np.stack([_reaches(one, camera, BODY_RADIUS).max(axis=1) for one in joints])
+    bodies = np.stack([_body_reaches(one, camera) for one in joints])
     people = np.where(shown[..., None], bodies, -np.inf).max(axis=0) - _reaches(base, camera, 0)
     people = _extremes(_hold(people[seen], seen), kernel)
     middles = (people[:, 4] - people[:, 5]) / 2
@@ -105,6 +106,13 @@ def follow(
     eyes = base + moving_average_1d(apexes, kernel) @ camera.R_world_cam.T
     distances = moving_average_1d(middles - apexes[:, 2], kernel)
     return Following(eyes, eyes + distances[:, None] * camera.R_world_cam[:, 2])
+
+
+def _body_reaches(joints: np.ndarray, camera: SideCamera) -> np.ndarray:
+    """(frames, 6) how far a body with (frames, joints, 3) reaches, seen a few frames at a time to keep memory small."""
+    starts = range(0, len(joints), _CHUNK_FRAMES)
+    parts = [_reaches(joints[at : at + _CHUNK_FRAMES], camera, BODY_RADIUS).max(axis=1) for at in starts]
+    return np.concatenate(parts)
 
 
 def _reaches(points: np.ndarray, camera: SideCamera, radius: float) -> np.ndarray:
