@@ -40,9 +40,9 @@ def remember_run(run: str, names: Iterable[str], folder: Path) -> None:
 
 def forget_runs(names: Iterable[str], folder: Path) -> None:
     """Note that no job for `names` is with Slurm any more."""
-    for name in names:
-        with contextlib.suppress(FileNotFoundError):
-            (folder / name).write_text("")
+    for path in (folder / name for name in names):
+        if path.is_file():
+            path.write_text("")
 
 
 def remembered_runs(names: Iterable[str], folder: Path) -> list[str]:
