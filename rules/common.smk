@@ -32,6 +32,7 @@ from nlf_pipeline.workflow.settings import (
 )
 from nlf_pipeline.workflow.stage_keys import stage_key
 from nlf_pipeline.workflow.stage_options import BODY_MODELS_DIR, EXECUTION_VARIABLE
+from nlf_pipeline.workflow.torn_records import redo_torn_records
 from nlf_pipeline.workflow.video_lists import videos_of_run
 
 # A plan of many videos is millions of objects, all needed to the end: looking for garbage takes a fifth of planning.
@@ -267,7 +268,11 @@ def hold_run_locks():
 
 
 def finish_earlier_run():
-    """Wait for Slurm's jobs of a run that was killed, so that nothing that they make is made twice."""
+    """Wait for Slurm's jobs of a run that was killed, so that nothing that they make is made twice.
+
+    What a power cut took from Snakemake's records is made again.
+    """
+    redo_torn_records(Path(".snakemake"))
     if remembered_runs(locked_names(), LOCKS):
         hold_run_locks()
         if or_stop(wait_for_leftovers, locked_names(), LOCKS, functools.partial(print, file=sys.stderr)):
