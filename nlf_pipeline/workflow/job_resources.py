@@ -65,7 +65,7 @@ _REFERENCE_MEGAPIXELS = 1280 * 720 / 1e6
 _TIME_MARGIN, _START_MIN, _LONGEST_MIN = 4.0, 10, 24 * 60
 """Many clusters take no job of more than a day; what a long stage did in it, it finds again in the next attempt."""
 _COSTS: Mapping[tuple[str, str | None], _Cost] = {
-    # Measured on two shared cores without a GPU (benchmarks/README.md): memory and its growth with three people, doubled.
+    # Measured on two shared cores without a GPU (benchmarks/README.md); memory and growth with three people doubled.
     ("fetch", None): _Cost(1000, 8, 0.05),
     ("segment", "blazepose"): _Cost(1600, 50, 0.11),
     ("edit_tracks", None): _Cost(1000, 20, 0.002),
@@ -106,8 +106,8 @@ def job_resources(stage: str, settings: Mapping[str, Any], extent: ClipExtent, a
     """What one job asks for.
 
     Every further attempt gets twice the memory, and as much more time as the first had, up to a day. Memory of the
-    embedded stages was measured with three people on clips of up to 18000 frames of 320x180, their time on shorter ones;
-    every figure that concerns a GPU is a guess.
+    embedded stages was measured with three people on clips of up to 18000 frames of 320x180, their time on shorter
+    ones; every figure that concerns a GPU is a guess.
 
     Args:
         stage: its module's name, such as `track_camera`.
