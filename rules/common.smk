@@ -22,7 +22,13 @@ from nlf_pipeline.workflow.other_python import python_of
 from nlf_pipeline.workflow.run_lock import check_writable, hold_locks
 from nlf_pipeline.workflow.run_summary import failure_summary, run_summary, videos_table
 from nlf_pipeline.workflow.slurm_leftovers import forget_runs, remember_run, remembered_runs, wait_for_leftovers
-from nlf_pipeline.workflow.snakemake_hooks import before_dag, compare_parameters_as_text, let_jobs_record, slurm_run
+from nlf_pipeline.workflow.snakemake_hooks import (
+    before_dag,
+    compare_parameters_as_text,
+    leave_out_what_is_not_said,
+    let_jobs_record,
+    slurm_run,
+)
 from nlf_pipeline.workflow.settings import (
     completed_settings,
     given_settings,
@@ -322,6 +328,7 @@ wildcard_constraints:
 
 
 compare_parameters_as_text()
+leave_out_what_is_not_said(workflow)
 if workflow.is_main_process:
     before_dag(workflow, finish_earlier_run)
 else:

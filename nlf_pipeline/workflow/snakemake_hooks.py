@@ -4,7 +4,9 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from snakemake.jobs import Job
 from snakemake.persistence import PersistenceBase
+from snakemake.settings.enums import Quietness
 
 
 def before_dag(workflow: Any, prepare: Callable[[], None]) -> None:
@@ -54,6 +56,19 @@ def compare_parameters_as_text() -> None:
     For that it would load pandas, which takes a sixth of a run with nothing to do.
     """
     PersistenceBase._serialize_param = PersistenceBase._serialize_param_builtin  # type: ignore[assignment]
+
+
+def leave_out_what_is_not_said(workflow: Any) -> None:
+    """Have a dry run that says nothing of its jobs (`--quiet rules`) not make up what it would say.
+
+    That is a third of its time.
+
+    Args:
+        workflow: Snakemake's.
+    """
+    said = workflow.output_settings
+    if said.dryrun and Quietness.RULES in (said.quiet or ()) and not said.log_handler_settings:
+        Job.log_info = lambda *_arguments, **_named: None
 
 
 def slurm_run(workflow: Any) -> str | None:
