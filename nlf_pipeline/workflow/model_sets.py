@@ -97,6 +97,12 @@ BACKEND_SETTINGS: Mapping[str, str] = {
 """Stage -> the setting that chooses its backend."""
 EXECUTION_SETTINGS = frozenset({"device", "batch_size", "internal_batch_size", "droid_env"})
 """Settings that say where and in how large pieces a network works: its result is the same but for rounding."""
+DECIDED_SETTINGS: Mapping[str, tuple[str, ...]] = {
+    "models": ("segmenter", "semantics", "camera", "estimator", "interpolator", "body_model"),
+    "static_camera": ("camera",),
+    "camera_file": ("camera",),
+}
+"""Setting -> those that are null and that it decides."""
 
 
 def with_models(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -42,6 +42,8 @@ STAGE_OPTIONS: Mapping[str, Mapping[str, str]] = {
 """Stage -> its option -> the setting. What a backend reads besides is in `model_sets.MODEL_OPTIONS`."""
 BODY_STAGES = frozenset({"estimate", "scale_camera", "fit", "ground", "world", "render", "evaluate", "report"})
 """Stages that read the body model."""
+FILE_SETTINGS: Mapping[str, tuple[str, ...]] = {"interpolate": ("fps_factor",)}
+"""Settings that are in the names of a stage's files, and in no key."""
 EXECUTION_VARIABLE = "NLF_PIPELINE_EXECUTION"
 """Environment variable with the execution settings, a JSON object: how jobs compute, which makes nothing anew."""
 
