@@ -5,12 +5,13 @@ import os
 import stat
 import subprocess
 import sys
+import sysconfig
 import time
 from pathlib import Path
 
 import pytest
 
-from nlf_pipeline.workflow.gpu_lease import living_leases
+from nlf_pipeline.workflow.gpu_lease import leasing_gpus, living_leases
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the leases are Linux's")
@@ -104,3 +105,38 @@ def test_killed_workflow_frees_all_gpus(start, tmp_path):
     while living_leases({}):
         assert time.monotonic() < end, "a GPU is still held"
         time.sleep(0.05)
+
+
+def test_job_that_goes_on_as_another_environments_python_has_its_gpu_there(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for name in ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NLF_PIPELINE_GPUS", "0:9000")
+    environment = tmp_path / "droid"
+    (environment / "bin").mkdir(parents=True)
+    (environment / "bin/python").symlink_to(sys.executable)
+    (environment / "bin/nlf-pipeline").touch()
+    base = Path(sys.base_prefix, "bin")
+    (environment / "pyvenv.cfg").write_text(f"home = {base}\n")
+    key = json.dumps({"stage": "track_camera", "settings": {"camera": "droid"}, "code": "0"})
+    options = ["--log", "logs/clip/track_camera.log", "--key", key, "--gpus", "1", "--vram-mb", "5000"]
+    with leasing_gpus(1, 5000, "other"):
+        job = subprocess.Popen(
+            [sys.executable, "-m", "nlf_pipeline.cli", *options, "track-camera", "--video", "none.mp4"],
+            cwd=tmp_path,
+            env={
+                **os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": f"{REPOSITORY}:{sysconfig.get_path('purelib')}",
+                "NLF_PIPELINE_EXECUTION": json.dumps({"droid_env": str(environment)}),
+            },
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        end = time.monotonic() + 60
+        while len(living_leases({})) < 2:
+            assert time.monotonic() < end and job.poll() is None, "it never asked for a GPU"
+            time.sleep(0.05)
+        waiting = living_leases({})[1]
+        assert (waiting.pid, waiting.job) == (job.pid, "clip: track_camera")
+        assert Path("/proc", str(job.pid), "cmdline").read_text().startswith(str(environment / "bin/python"))
+    assert job.wait(timeout=60) in (1, 2)  # the video is not there
+    assert "GPU 0, 5000 MB" in (tmp_path / "logs/clip/track_camera.log").read_text()
+    assert living_leases({}) == []
