@@ -8,6 +8,7 @@ import pytest
 from workflow_runs import Run
 
 from nlf_pipeline.errors import UserError
+from nlf_pipeline.workflow.slurm_accounting import status_command
 from nlf_pipeline.workflow.slurm_leftovers import forget_runs, remember_run, remembered_runs, wait_for_leftovers
 from nlf_pipeline.workflow.snakemake_hooks import before_dag
 
@@ -117,3 +118,20 @@ def test_a_local_run_waits_for_slurm_too_and_looks_at_what_is_there_afterwards(t
     assert result.returncode == 0 and "7  fit a" in result.stderr, result.stderr
     assert not (run.folder / "calls.log").exists()
     assert slurm.told()["asked"] == ["r1", "r1"]
+
+
+@pytest.mark.parametrize(
+    ("tools", "command"),
+    [
+        ({}, None),
+        ({"squeue": 0}, "squeue"),
+        ({"squeue": 0, "sacct": 1}, "squeue"),
+        ({"squeue": 0, "sacct": 0}, "sacct"),
+    ],
+)
+def test_end_of_jobs_is_asked_of_the_command_that_knows_it(tmp_path, monkeypatch, tools, command):
+    for name, status in tools.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\nexit {status}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert status_command() == command

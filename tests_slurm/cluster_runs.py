@@ -114,6 +114,6 @@ class ClusterRun:
 
 
 def slurm_options(*more: str) -> list[str]:
-    """Options with which the profile for Slurm is used here, where there is no accounting and little to wait for."""
+    """Options with which the profile for Slurm is used here, where there is little to wait for."""
     times = ["--slurm-init-seconds-before-status-checks", "3", "--latency-wait", "5"]
-    return ["--workflow-profile", str(REPOSITORY / "profiles/slurm"), "--slurm-status-command", "squeue", *times, *more]
+    return ["--workflow-profile", str(REPOSITORY / "profiles/slurm"), *times, *more]
