@@ -79,7 +79,7 @@ class ClusterRun:
                 command, cwd=self.folder, env=self.environment, stdout=file, stderr=subprocess.STDOUT
             )
 
-    def run(self, *arguments: str, to: str = "printed.txt", timeout: float = 240) -> str:
+    def run(self, *arguments: str, to: str = "printed.txt", timeout: float = 400) -> str:
         """Run Snakemake to its end, which must be a good one; what it printed."""
         process = self.start(*arguments, to=to)
         try:
@@ -101,7 +101,7 @@ class ClusterRun:
         lines = log.read_text().splitlines() if log.exists() else []
         return [call for line in lines if (call := Call(**json.loads(line))).stage == (stage or call.stage)]
 
-    def wait_until(self, holds: Callable[[], object], what: str, printed: str, seconds: float = 150) -> None:
+    def wait_until(self, holds: Callable[[], object], what: str, printed: str, seconds: float = 300) -> None:
         """Wait until `holds` is true; else show what Snakemake printed to the file `printed`."""
         deadline = time.monotonic() + seconds
         while not holds():
