@@ -71,15 +71,16 @@ def test_results_after_random_kills_are_those_of_an_undisturbed_run(workflow, cl
 def live_once(run, outputs, how, random_numbers, duration_s):
     """Give the command and kill what it started at a random moment; None if it finished before.
 
-    One of five dies while Snakemake still reads its files; the others within a sixth of an undisturbed run's time
-    after their first job began.
+    One of six dies while Snakemake still reads its files; the others when up to three jobs have begun and some of the
+    last one's work is done, so that every life gets somewhere and all stages are met.
     """
     before, n_calls = run.finished_jobs(outputs), len(run.calls())
-    is_early, delay_s = random_numbers.random() < 0.2, random_numbers.random() * duration_s / 6
+    is_early, n_jobs = random_numbers.random() < 1 / 6 and how != "job", random_numbers.randint(1, 3)
+    delay_s = random_numbers.random() * (1.5 if is_early else 1.5 * duration_s / len(outputs))
     process = run.start(*SETTINGS)
-    if not is_early or how == "job":
-        wait_until(lambda: len(run.calls()) > n_calls or process.poll() is not None, "no job began")
-    end = time.monotonic() + (min(delay_s, 1.5) if is_early else delay_s)
+    if not is_early:
+        wait_until(lambda: len(run.calls()) >= n_calls + n_jobs or process.poll() is not None, "no job began")
+    end = time.monotonic() + delay_s
     while time.monotonic() < end and process.poll() is None:
         time.sleep(0.005)
     if process.poll() is not None:
