@@ -69,10 +69,18 @@ class FrameRanges:
             next(self._remaining, None)
 
 
+class _RepeatableEncoding(framepump.EncoderConfig):
+    """One thread: with several, x264 makes of the same pictures other bytes now and then, and on other machines."""
+
+    def build_options(self, gpu: bool | int) -> dict[str, str]:
+        """Options for the encoder."""
+        return {**super().build_options(gpu), "threads": "1"}
+
+
 @contextlib.contextmanager
 def encoding_video(path: Path, fps: float, audio_from: Path | None = None, crf: int = 20) -> Iterator[FrameSink]:
     """Encode H.264 into the mp4 at `path` itself, in a thread; otherwise as `writing_video`."""
-    config = framepump.EncoderConfig(crf=crf, preset="veryfast", gop=60)
+    config = _RepeatableEncoding(crf=crf, preset="veryfast", gop=60)
     with framepump.VideoWriter(
         str(path), fps=fps, audio_source_path=str(audio_from) if audio_from else None, encoder_config=config
     ) as writer:
