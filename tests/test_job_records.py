@@ -158,3 +158,17 @@ def test_asking_does_not_get_in_the_way_of_locking(tmp_path):
         asker.stdout.close()
     with file.open("r+") as first, file.open("r+") as second:
         assert try_lock(first.fileno()) and not try_lock(second.fileno())
+
+
+def test_the_command_keeps_the_record_of_what_it_runs(tmp_path):
+    def run(*arguments):
+        log = tmp_path / "logs/walk/fetch.log"
+        command = [sys.executable, "-m", "nlf_pipeline.cli", "--log", str(log), *arguments]
+        subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+        record = record_of(log)
+        return record.state, record.attempt, record.error
+
+    assert run("status") == ("done", 1, None)
+    assert run("status", "--nonsense") == ("failed", 1, "wrong options; see the log")
+    state, attempt, error = run("status", "--videos", "none.txt")
+    assert (state, attempt) == ("failed", 2) and error.startswith("none.txt: not found, expected")
