@@ -171,4 +171,4 @@ def test_the_command_keeps_the_record_of_what_it_runs(tmp_path):
     assert run("status") == ("done", 1, None)
     assert run("status", "--nonsense") == ("failed", 1, "wrong options; see the log")
     state, attempt, error = run("status", "--videos", "none.txt")
-    assert (state, attempt) == ("failed", 2) and error.startswith("none.txt: not found, expected")
+    assert (state, attempt) == ("failed", 2) and str(error).startswith("none.txt: not found, expected")
