@@ -2,7 +2,7 @@
 
 import os
 import queue
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 
@@ -99,21 +99,34 @@ def find_landmarks(
                 _record(search.found, t, landmarks)
 
     first = _take_up(searches, facts.n_frames, checkpoints, name)
+    images = progress(frames[first:], facts.n_frames - first, "landmarks")
     with ThreadPoolExecutor(n_threads) as pool:
-        chunks: list[list[Future[None]]] = []
-        for start, images in _in_chunks(progress(frames[first:], facts.n_frames - first, "landmarks"), first):
-            for search in searches:
-                search.last_task = pool.submit(follow, search, search.last_task, start, images)
-            chunks.append([search.last_task for search in searches if search.last_task is not None])
-            stop = start + len(images)
-            is_kept = checkpoints.keeps and stop % _KEPT_FRAMES == 0
-            while len(chunks) > (0 if is_kept else _CHUNKS_AHEAD):
-                _wait(chunks.pop(0))
-            if is_kept:
-                checkpoints.save(name, stop // _KEPT_FRAMES - 1, _pack(searches, slice(stop - _KEPT_FRAMES, stop)))
-        for chunk in chunks:
-            _wait(chunk)
+        _search_on(pool, follow, searches, _in_chunks(images, first), checkpoints, name)
     return [search.found for search in searches]
+
+
+def _search_on(
+    pool: ThreadPoolExecutor,
+    follow: Callable[[_Search, Future[None] | None, int, list[np.ndarray]], None],
+    searches: Sequence[_Search],
+    chunks: Iterable[tuple[int, list[np.ndarray]]],
+    checkpoints: ChunkStore,
+    name: str,
+) -> None:
+    """Follow everybody through chunks of frames, a few at a time, and keep what is found."""
+    underway: list[list[Future[None]]] = []
+    for start, images in chunks:
+        for search in searches:
+            search.last_task = pool.submit(follow, search, search.last_task, start, images)
+        underway.append([search.last_task for search in searches if search.last_task is not None])
+        stop = start + len(images)
+        is_kept = checkpoints.keeps and stop % _KEPT_FRAMES == 0
+        while len(underway) > (0 if is_kept else _CHUNKS_AHEAD):
+            _wait(underway.pop(0))
+        if is_kept:
+            checkpoints.save(name, stop // _KEPT_FRAMES - 1, _pack(searches, slice(stop - _KEPT_FRAMES, stop)))
+    for tasks in underway:
+        _wait(tasks)
 
 
 def _pack(searches: Sequence[_Search], frames: slice) -> dict[str, np.ndarray]:
