@@ -27,6 +27,7 @@ from nlf_pipeline.workflow.snakemake_hooks import (
     compare_parameters_as_text,
     leave_out_what_is_not_said,
     let_jobs_record,
+    measure_inputs_once,
     slurm_run,
 )
 from nlf_pipeline.workflow.settings import (
@@ -329,6 +330,7 @@ wildcard_constraints:
 
 compare_parameters_as_text()
 leave_out_what_is_not_said(workflow)
+measure_inputs_once()
 if workflow.is_main_process:
     before_dag(workflow, finish_earlier_run)
 else:

@@ -1,11 +1,12 @@
 """The few places where the workflow reaches into Snakemake, whose minor version is pinned for that."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from snakemake.jobs import Job
 from snakemake.persistence import PersistenceBase
+from snakemake.scheduling.job_scheduler import JobScheduler
 from snakemake.settings.enums import Quietness
 
 
@@ -69,6 +70,20 @@ def leave_out_what_is_not_said(workflow: Any) -> None:
     said = workflow.output_settings
     if said.dryrun and Quietness.RULES in (said.quiet or ()) and not said.log_handler_settings:
         Job.log_info = lambda *_arguments, **_named: None
+
+
+def measure_inputs_once() -> None:
+    """Have the scheduler ask for the size of a job's inputs once, instead of at every job's end for all that wait.
+
+    With hundreds of videos that takes longer than all else that Snakemake does for a job. It needs the sizes only to
+    begin with the largest.
+    """
+
+    async def measure(self: JobScheduler, jobs: Iterable[Any]) -> None:
+        for path in {path for job in jobs for path in job.input}.difference(self._input_sizes):
+            self._input_sizes[path] = await path.size() if await path.exists() else None
+
+    JobScheduler.update_input_sizes = measure
 
 
 def slurm_run(workflow: Any) -> str | None:
