@@ -58,6 +58,7 @@ class ClusterRun:
 
     def __init__(self, folder: Path, command: list[str], workflow: Path = REPOSITORY) -> None:
         self.folder, self.workflow = folder / "work", workflow
+        self.processes: list[subprocess.Popen[bytes]] = []
         (self.folder / "videos_in").mkdir(parents=True)
         tool = folder / "recorder" / "nlf-pipeline"
         tool.parent.mkdir()
@@ -75,17 +76,15 @@ class ClusterRun:
         """Start Snakemake, what it prints going to the file `to`."""
         command = [sys.executable, "-m", "snakemake", "-s", str(self.workflow / "Snakefile"), *arguments]
         with (self.folder / to).open("wb") as file:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 command, cwd=self.folder, env=self.environment, stdout=file, stderr=subprocess.STDOUT
             )
+        self.processes.append(process)
+        return process
 
     def run(self, *arguments: str, to: str = "printed.txt", timeout: float = 400) -> str:
         """Run Snakemake to its end, which must be a good one; what it printed."""
-        process = self.start(*arguments, to=to)
-        try:
-            status = process.wait(timeout)
-        finally:
-            process.kill()
+        status = self.start(*arguments, to=to).wait(timeout)
         printed = (self.folder / to).read_text()
         assert status == 0, printed
         return printed
@@ -94,6 +93,12 @@ class ClusterRun:
         """As kill -9 does."""
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
+
+    def end(self) -> None:
+        """Leave no Snakemake behind, however a test ended."""
+        for process in self.processes:
+            process.kill()
+            process.wait()
 
     def calls(self, stage: str | None = None) -> list[Call]:
         """Every start of a stage so far."""

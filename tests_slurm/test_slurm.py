@@ -39,7 +39,8 @@ def run(tmp_path_factory):
     room = np.random.default_rng(0).integers(80, 120, (*SIZE_PX[::-1], 3), dtype=np.uint8)
     write_video(made.folder / "videos_in/room.mp4", [i / 30 for i in range(N_FRAMES)], frames=[room] * N_FRAMES)
     (made.folder / "starts.log").unlink()
-    return made
+    yield made
+    made.end()
 
 
 @pytest.fixture
@@ -49,7 +50,8 @@ def stand_ins(tmp_path):
     made = ClusterRun(tmp_path / "run", [str(tmp_path / "simple/tools/nlf-pipeline")])
     for name in ("a", "b"):
         (made.folder / f"videos_in/{name}.mp4").write_text(name)
-    return made
+    yield made
+    made.end()
 
 
 def test_two_clips_on_two_gpus_with_a_kill_between(cluster, run):
@@ -67,21 +69,18 @@ def test_two_clips_on_two_gpus_with_a_kill_between(cluster, run):
     assert sorted(call.visible for call in on_gpus) == ["0", "1"], run.printed("first.txt")
 
     second = run.start(*arguments, to="second.txt")
-    try:
-        told = "An earlier run was killed"
-        run.wait_until(lambda: told in run.printed("second.txt") or second.poll() is not None, told, "second.txt")
-        for call in on_gpus:
-            assert re.search(rf"^  {call.job} ", run.printed("second.txt"), re.MULTILINE), run.printed("second.txt")
-        states = {job.job_id: (job.state, job.partition) for job in cluster.jobs()}
-        assert [states[call.job] for call in on_gpus] == [("RUNNING", "gpu")] * 2
-        refused = subprocess.run(
-            [*second.args], cwd=run.folder, env=run.environment, capture_output=True, text=True, check=False
-        )
-        assert refused.returncode and "another run is working on it" in refused.stderr
-        hold.unlink()
-        assert second.wait(400) == 0, run.printed("second.txt")
-    finally:
-        second.kill()
+    told = "An earlier run was killed"
+    run.wait_until(lambda: told in run.printed("second.txt") or second.poll() is not None, told, "second.txt")
+    for call in on_gpus:
+        assert re.search(rf"^  {call.job} ", run.printed("second.txt"), re.MULTILINE), run.printed("second.txt")
+    states = {job.job_id: (job.state, job.partition) for job in cluster.jobs()}
+    assert [states[call.job] for call in on_gpus] == [("RUNNING", "gpu")] * 2
+    refused = subprocess.run(
+        [*second.args], cwd=run.folder, env=run.environment, capture_output=True, text=True, check=False
+    )
+    assert refused.returncode and "another run is working on it" in refused.stderr
+    hold.unlink()
+    assert second.wait(400) == 0, run.printed("second.txt")
 
     calls = Counter((call.stage, call.video, call.log) for call in run.calls())
     assert set(calls.values()) == {1}, calls  # nothing that was finished, or was still at work, was done again
