@@ -45,7 +45,7 @@ rule report:
         bodies="results/{video}/bodies.npz",
         world_cameras="results/{video}/world_cameras.npz",
         evaluation=lambda wildcards: (
-            f"results/{wildcards.video}/evaluation.json" if has_truth(wildcards.video) else []
+            f"results/{wildcards.video}/evaluation.json" if INPUTS.has_truth(wildcards.video) else []
         ),
         body=of_video(body_file),
     output:

@@ -1,6 +1,6 @@
 # Synthetic videos with exact truth, for trying and measuring the pipeline.
 
-if RENDERED:
+if INPUTS.rendered:
 
     rule render_demo:
         input:
@@ -13,7 +13,7 @@ if RENDERED:
         benchmark:
             "benchmarks/runs/{demo}/render_demo.tsv"
         wildcard_constraints:
-            demo="|".join(RENDERED),
+            demo="|".join(INPUTS.rendered),
         conda:
             "../envs/core.yaml"
         threads: 2

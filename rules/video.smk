@@ -23,7 +23,7 @@ rule download:
 
 rule fetch:
     input:
-        source=lambda wildcards: or_stop(source_of, wildcards.video),
+        source=lambda wildcards: or_stop(INPUTS.source_of, wildcards.video),
     output:
         clip="results/{video}/clip.mp4",
         facts="results/{video}/video.json",
