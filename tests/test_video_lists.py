@@ -120,11 +120,14 @@ def test_files_are_relative_to_the_table_and_name_their_ids(tmp_path, settings):
     (folder / "b.mov").unlink()
     (folder / "sub/a.mp4").unlink()
     (folder / "sub").rmdir()
+    (folder / "Müller tanzt.mp4").unlink()
+    (folder / "Müller tanzt.mp4").mkdir()
     with pytest.raises(UserError) as raised:
         check_videos(settings, videos)
     message = str(raised.value)
     assert "videos.csv, line 2: " in message and "a.mp4 is not there" in message
     assert "videos.csv, line 3: " in message and "b.mov is not there" in message and "camera_file: " in message
+    assert "videos.csv, line 4: " in message and "tanzt.mp4 is a folder, expected a video file" in message
 
 
 def test_every_wrong_cell_is_named_at_once(tmp_path):
@@ -154,7 +157,9 @@ def test_every_wrong_cell_is_named_at_once(tmp_path):
         ("", ["found nothing, expected video_id or file"]),
         ("video_id\n", ["names no video"]),
         ("video_id,fob\na,60\n", ["line 1, column fob: no such setting, did you mean fov?"]),
-        ("video_id,Time Range\na,\n", ["did you mean time_range?"]),
+        ("video_id,Time Range\na,\n", ["did you mean time_range? Expected video_id, file"]),
+        ("video_id,xyz\na,\n", ["no such setting. Expected video_id, file"]),
+        ('video_id,time_range\na,"5,65"\n', ["found '5,65' (str), expected null or [start, end]", "mean [5,65]?"]),
         (
             "video_id,device\na,cpu\n",
             ["column device: it is the same for all videos", "changes no result", "config.yaml"],
@@ -222,6 +227,8 @@ def test_a_folder_holds_videos_by_any_name(tmp_path):
         "\N{DANCER}.webm",
     }
     assert {"A", "b"} < {video.video_id for video in read} and all(is_video_id(video.video_id) for video in read)
+    (tmp_path / "folder.mp4").mkdir()
+    assert read_video_list(tmp_path, SCHEMA) == read
     (tmp_path / "b.mov").touch()
     assert "found the id 'b' again" in complaints(tmp_path)
     (tmp_path / "empty").mkdir()

@@ -73,7 +73,7 @@ def column_problem(column: str, schema: Mapping[str, Any]) -> str | None:
     if column in names:
         return None
     return (
-        f"no such setting{near(column, names)}. Expected video_id, file, or settings of config.yaml; "
+        f"no such setting{near(column, names) or '.'} Expected video_id, file, or settings of config.yaml; "
         "a column whose name begins with # is not read"
     )
 
@@ -102,6 +102,7 @@ def _parse(text: str) -> Any:
 
 
 def _hint(text: str, allowed: Mapping[str, Any]) -> str:
+    kinds = allowed.get("type", ())
     if _DECIMAL_COMMA.fullmatch(text):
-        return ". Decimals are written with a point"
+        return ". Decimals are written with a point" if "number" in kinds else f", did you mean [{text}]?"
     return near(text, [word for word in allowed.get("enum", ()) if isinstance(word, str)])

@@ -121,7 +121,8 @@ def check_videos(settings: Mapping[str, Any], videos: Iterable[ListedVideo]) -> 
     known: dict[int, list[str]] = {}
     for video in videos:
         if video.source is not None and not video.source.is_file():
-            problems.append(f"{video.place}: {video.source} is not there, expected a video file")
+            found = "is a folder" if video.source.is_dir() else "is not there"
+            problems.append(f"{video.place}: {video.source} {found}, expected a video file")
         key = id(video.settings)  # rows with the same cells share their settings
         if key not in known:
             known[key] = [*contradictions(video_settings(settings, video)), *_missing_files(video.settings)]
@@ -137,7 +138,7 @@ def _missing_files(settings: Mapping[str, Any]) -> Iterable[str]:
 
 def _read_folder(folder: Path) -> tuple[list[ListedVideo], list[str]]:
     files = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    videos = [path for path in files if path.suffix.lower() in VIDEO_SUFFIXES]
+    videos = [path for path in files if path.suffix.lower() in VIDEO_SUFFIXES and not path.is_dir()]
     problems = []
     if not videos:
         problems.append(f"{folder}: found no video ({', '.join(VIDEO_SUFFIXES)}) among its {len(files)} files")
