@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-import yaml
+from checked_settings import DEFAULTS, SCHEMA
 from workflow_runs import REPOSITORY, Run
 
 from nlf_pipeline.workflow.settings import given_settings
@@ -169,7 +169,6 @@ def test_the_table_in_the_manual_is_read(tmp_path):
     for name in ("GX010042.MP4", "Probe 3.mov"):
         (tmp_path / "day1" / name).touch()
     typed = [f"videos={tmp_path / 'videos.csv'}"]
-    config, schema = (yaml.safe_load((REPOSITORY / f"config.{kind}").read_text()) for kind in ("yaml", "schema.yaml"))
-    videos = videos_of_run(given_settings(config, typed, schema), schema)
+    videos = videos_of_run(given_settings(DEFAULTS, typed, SCHEMA), SCHEMA)
     assert [video.video_id.rpartition("-")[0] or video.video_id for video in videos] == ["gopro", "Probe-3", "lab_a"]
     assert [set(video.settings) for video in videos] == [{"time_range", "static_camera"}, {"person_height"}, set()]

@@ -4,7 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import yaml
+from checked_settings import DEFAULTS, SCHEMA
 
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.workflow.chosen_files import camera_files, shown_clip
@@ -16,12 +16,7 @@ from nlf_pipeline.workflow.stage_keys import read_key
 from nlf_pipeline.workflow.stopping import all_or_stop
 from nlf_pipeline.workflow.video_inputs import VideoInputs
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-GIVEN = given_settings(
-    yaml.safe_load((REPOSITORY / "config.yaml").read_text()),
-    [],
-    yaml.safe_load((REPOSITORY / "config.schema.yaml").read_text()),
-)
+GIVEN = given_settings(DEFAULTS, [], SCHEMA)
 
 
 class Wildcards(SimpleNamespace):

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
+from checked_settings import checked_settings
 from walkers import (
     NLF_GRADE,
     Errors,
@@ -24,7 +24,6 @@ from nlf_pipeline.geometry import invert_rigid, pinhole_matrix, project, transfo
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.scale_camera import scale_camera
 from nlf_pipeline.scaling.depth_scale import DepthScale
-from nlf_pipeline.workflow.settings import checked_settings
 from nlf_pipeline.workflow.stage_options import option_words
 
 FPS, FRAMES = 25.0, 90
@@ -210,16 +209,14 @@ def test_files_of_different_clips_are_told_apart(tmp_path: Path, body_dir: Path,
     ],
 )
 def test_sizes_reach_the_stage(typed: str, words: str) -> None:
-    folder = Path(__file__).resolve().parents[1]
-    defaults, schema = (yaml.safe_load((folder / name).read_text()) for name in ("config.yaml", "config.schema.yaml"))
-    told = checked_settings(defaults, [typed], schema)
+    told = checked_settings(typed)
     given = {key: told[key] for key in ("person_height", "measured_distance")}
     assert " ".join(option_words("scale_camera", given, {})) == words
     for wrong in (["person_height=5"], ["measured_distance=[0,1,2,3,4,1]"], [typed, "measured_distance=[2]"]):
         with pytest.raises(UserError, match="expected"):
-            checked_settings(defaults, wrong, schema)
+            checked_settings(*wrong)
     with pytest.raises(UserError, match="only one of them"):
-        checked_settings(defaults, ["person_height=1.8", "measured_distance=[2,1,2,3,4,1.5]"], schema)
+        checked_settings("person_height=1.8", "measured_distance=[2,1,2,3,4,1.5]")
 
 
 def test_fit_gives_people_the_size_that_was_given(

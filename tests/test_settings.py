@@ -1,20 +1,14 @@
 """Settings are checked in words that name the key and what is allowed; ids survive number parsing."""
 
-from pathlib import Path
-
 import pytest
-import yaml
+from checked_settings import DEFAULTS, REPOSITORY, SCHEMA, checked_settings
 
 from nlf_pipeline.errors import UserError
-from nlf_pipeline.workflow.settings import checked_settings, local_videos, no_such_video
-
-REPOSITORY = Path(__file__).resolve().parents[1]
-DEFAULTS = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
-SCHEMA = yaml.safe_load((REPOSITORY / "config.schema.yaml").read_text())
+from nlf_pipeline.workflow.settings import local_videos, no_such_video
 
 
 def check(*arguments, **config):
-    return checked_settings({**DEFAULTS, **config}, arguments, SCHEMA)
+    return checked_settings(*arguments, config={**DEFAULTS, **config})
 
 
 def complaint(*arguments, **config):
@@ -131,7 +125,7 @@ def test_every_mistake_is_told_at_once():
 def test_setting_missing_from_the_file_is_named():
     config = {key: value for key, value in DEFAULTS.items() if key not in ("fov", "seed")}
     with pytest.raises(UserError, match=r"fov: missing.*degrees") as caught:
-        checked_settings(config, [], SCHEMA)
+        checked_settings(config=config)
     assert str(caught.value).count("seed") == 1
 
 

@@ -4,13 +4,13 @@ import csv
 import json
 
 import pytest
-import yaml
+from checked_settings import DEFAULTS as CONFIG
+from checked_settings import SCHEMA, checked_settings
 from hypothesis import given
 from hypothesis import strategies as st
-from workflow_runs import REPOSITORY
 
 from nlf_pipeline.errors import UserError
-from nlf_pipeline.workflow.settings import checked_settings, given_settings
+from nlf_pipeline.workflow.settings import given_settings
 from nlf_pipeline.workflow.video_ids import is_video_id
 from nlf_pipeline.workflow.video_lists import (
     check_videos,
@@ -20,8 +20,6 @@ from nlf_pipeline.workflow.video_lists import (
     videos_of_run,
 )
 
-SCHEMA = yaml.safe_load((REPOSITORY / "config.schema.yaml").read_text())
-CONFIG = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
 IDS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,20}", fullmatch=True)
 SECONDS = st.floats(0, 1e4, allow_nan=False)
 VALUES = {
@@ -88,7 +86,7 @@ def test_a_cell_means_what_it_means_on_the_command_line(tmp_path, settings):
     }.items():
         path = write(tmp_path / "videos.csv", f'video_id,{name}\na,"{text}"\n')
         (video,) = read_video_list(path, SCHEMA)
-        typed = checked_settings(CONFIG, ["video_id=a", f"{name}={text}"], SCHEMA)
+        typed = checked_settings("video_id=a", f"{name}={text}")
         assert video_settings(settings, video) == typed
 
 

@@ -30,7 +30,7 @@ class RuleParts:
         """
         self._settings, self._source_of, self._results = settings, source_of, results
 
-    def of_video(self, function: Callable[..., Found], *arguments: Any) -> Found | Callable[[Any], Found]:
+    def of_video(self, function: Callable[..., Found], *arguments: Any) -> Any:
         """The function's result for the settings of each video; with {video} in it, that is replaced.
 
         Where all videos have the same settings it is no function, which takes less time for many videos.
@@ -81,8 +81,8 @@ class RuleParts:
 
         return find
 
-    def needs(self, stage: str) -> Mapping[str, Callable[[Any, int], int] | int]:
-        """What the jobs of a stage need of a machine: Snakemake's resources."""
+    def needs(self, stage: str) -> Mapping[str, Any]:
+        """What the jobs of a stage need of a machine: a number or a function of the wildcards for each resource."""
 
         @functools.cache
         def found(video: str | None, attempt: int) -> JobResources:

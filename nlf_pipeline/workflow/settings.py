@@ -14,7 +14,6 @@ import yaml
 from jsonschema.validators import extend
 
 from nlf_pipeline.errors import UserError
-from nlf_pipeline.workflow.contradictions import contradictions
 from nlf_pipeline.workflow.model_sets import with_models
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi")
@@ -24,8 +23,8 @@ SettingsValidator = extend(
 )
 
 
-def checked_settings(config: Mapping[str, Any], arguments: Iterable[str], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings that are complete and make sense.
+def given_settings(config: Mapping[str, Any], arguments: Iterable[str], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of which each is allowed; what is null is not yet decided, so that a video's own can be put over them.
 
     Args:
         config: what Snakemake read from its configuration files and the command line.
@@ -34,20 +33,10 @@ def checked_settings(config: Mapping[str, Any], arguments: Iterable[str], schema
         schema: JSON schema whose properties' descriptions say in words what is allowed.
 
     Returns:
-        The settings, `video_id` as a list of ids and each stage's backend filled in.
+        The settings, `video_id` as a list of ids.
 
     Raises:
         UserError: naming every wrong key or value with what is allowed.
-    """
-    complete = completed_settings(given_settings(config, arguments, schema))
-    _stop_at(contradictions(complete))
-    return complete
-
-
-def given_settings(config: Mapping[str, Any], arguments: Iterable[str], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of which each is allowed; what is null is not yet decided, so that a video's own can be put over them.
-
-    Args and errors: as `checked_settings`.
     """
     settings = {**config, **_typed_again(arguments)}
     if isinstance(settings.get("video_id"), str):
