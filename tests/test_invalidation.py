@@ -30,6 +30,7 @@ from nlf_pipeline.workflow.invalidation import (
     setting_rows,
     without_demo,
 )
+from nlf_pipeline.workflow.model_sets import DECIDED_SETTINGS
 from nlf_pipeline.workflow.settings import completed_settings
 
 DEFAULTS = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
@@ -261,10 +262,11 @@ def holds(row, settings):
 def expected(changed, settings, video):
     """What the table says about a video for which these settings are other ones.
 
-    Of a setting's rows the first that holds counts, which are those of backends.
+    Of a setting's rows the first that holds counts, which are those of backends. Settings that decide others, such as
+    `models`, count through those that they change.
     """
     direct = set()
-    for name in changed:
+    for name in set(changed) - set(DECIDED_SETTINGS):
         direct |= next((row.direct for row in setting_rows([name]) if holds(row, settings)), set())
     return rerun(direct, without_demo(GRAPH), rules_of(settings, video))
 
