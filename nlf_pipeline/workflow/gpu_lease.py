@@ -202,5 +202,5 @@ def _read(descriptor: int) -> Lease:
 
 def _write(descriptor: int, lease: Lease) -> None:
     text = json.dumps(asdict(lease)).encode()
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, text, 0)
+    os.pwrite(descriptor, text, 0)  # before it is cut, so that a full disk leaves what was there
+    os.ftruncate(descriptor, len(text))
