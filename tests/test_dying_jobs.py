@@ -69,9 +69,9 @@ def test_job_runs_while_its_parent_does_and_no_longer(tmp_path):
     parent.communicate()
 
 
-@pytest.mark.parametrize("name", [None, "1 0", "999999999 0", f"{os.getpid()} here", "no number"])
+@pytest.mark.parametrize("name", [None, "1 0", "999999999 0", "{pid} here", "no number"])
 def test_job_of_another_namespace_or_of_nobody_goes_on(tmp_path, name):
     environment = {key: value for key, value in os.environ.items() if key != "NLF_PIPELINE_PARENT"}
-    environment |= {"NLF_PIPELINE_PARENT": name} if name else {}
+    environment |= {"NLF_PIPELINE_PARENT": name.format(pid=os.getpid())} if name else {}
     code = "from nlf_pipeline.workflow.joblog import die_with_parent\ndie_with_parent()"
     assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
