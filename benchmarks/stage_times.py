@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from nlf_pipeline.artefacts import VideoFacts
-from nlf_pipeline.workflow.run_summary import run_summary
+from nlf_pipeline.workflow.states.run_summary import run_summary
 
 CHAIN = (
     "segment", "edit_tracks", "semantic_masks", "track_camera", "estimate", "scale_camera", "fit", "ground", "world",

@@ -110,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _leasing_gpus(job: JobOptions, arguments: list[str]) -> contextlib.AbstractContextManager[object]:
     """GPUs of its own for a job, which those who wait for them read of as `video: stage`."""
-    from nlf_pipeline.workflow.gpu_lease import leasing_gpus
+    from nlf_pipeline.workflow.gpus.lease import leasing_gpus
 
     name = f"{job.log.parent.name}: {job.log.stem}" if job.log else " ".join(arguments[:1])
     return leasing_gpus(job.gpus, job.vram_mb, name)

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 from nlf_pipeline.errors import UserError
-from nlf_pipeline.workflow.status_table import format_jobs, format_json, format_states
-from nlf_pipeline.workflow.video_states import known_videos, read_states
+from nlf_pipeline.workflow.states.status_table import format_jobs, format_json, format_states
+from nlf_pipeline.workflow.states.video_states import known_videos, read_states
 
 
 def status(*, videos: str | None = None, folder: Path = Path(), jobs: bool = False, json: bool = False) -> None:
@@ -41,6 +41,6 @@ def _listed_ids(videos: str) -> list[str]:
     path = Path(videos)
     if not path.exists() and path.suffix == "" and "/" not in videos:
         return [part.strip() for part in videos.split(",")]
-    from nlf_pipeline.workflow.video_lists import read_video_list
+    from nlf_pipeline.workflow.videos.lists import read_video_list
 
     return [video.video_id for video in read_video_list(path, schema=None)]

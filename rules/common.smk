@@ -29,9 +29,9 @@ from nlf_pipeline.workflow.other_python import python_of
 from nlf_pipeline.workflow.rule_parts import RuleParts
 from nlf_pipeline.workflow.run_lock import check_writable, hold_locks
 from nlf_pipeline.workflow.run_settings import RunSettings
-from nlf_pipeline.workflow.run_summary import failure_summary, run_summary, videos_table
+from nlf_pipeline.workflow.states.run_summary import failure_summary, run_summary, videos_table
 from nlf_pipeline.workflow.settings import given_settings, put_commands_on_path
-from nlf_pipeline.workflow.slurm_leftovers import forget_runs, remember_run, remembered_runs, wait_for_leftovers
+from nlf_pipeline.workflow.slurm.leftovers import forget_runs, remember_run, remembered_runs, wait_for_leftovers
 from nlf_pipeline.workflow.snakemake_hooks import (
     before_dag,
     compare_parameters_as_text,
@@ -44,8 +44,8 @@ from nlf_pipeline.workflow.stage_options import EXECUTION_VARIABLE
 from nlf_pipeline.workflow.stopping import all_or_stop, or_stop
 from nlf_pipeline.workflow.torn_records import redo_torn_records
 from nlf_pipeline.workflow.video_inputs import VideoInputs
-from nlf_pipeline.workflow.video_lists import videos_of_run
-from nlf_pipeline.workflow.video_states import FINISHED
+from nlf_pipeline.workflow.videos.lists import videos_of_run
+from nlf_pipeline.workflow.states.video_states import FINISHED
 
 # A plan of many videos is millions of objects, all needed to the end: looking for garbage takes a fifth of planning.
 gc.disable()

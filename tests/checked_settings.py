@@ -5,7 +5,7 @@ from pathlib import Path
 import yaml
 
 from nlf_pipeline.workflow.settings import completed_settings, given_settings
-from nlf_pipeline.workflow.video_lists import videos_of_run
+from nlf_pipeline.workflow.videos.lists import videos_of_run
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DEFAULTS = yaml.safe_load((REPOSITORY / "config.yaml").read_text())

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlf_pipeline.errors import UserError
-from nlf_pipeline.workflow import gpu_devices
-from nlf_pipeline.workflow.gpu_choice import Lease, chosen_devices, too_large, unclaimed
-from nlf_pipeline.workflow.gpu_devices import (
+from nlf_pipeline.workflow.gpus import devices as gpu_devices
+from nlf_pipeline.workflow.gpus.choice import Lease, chosen_devices, too_large, unclaimed
+from nlf_pipeline.workflow.gpus.devices import (
     Device,
     host_resources,
     parse_gpus,

@@ -3,9 +3,9 @@
 import os
 
 from nlf_pipeline.diagnosis.gpu_jobs import gpu_job_findings, share_findings
-from nlf_pipeline.workflow.gpu_choice import Lease
-from nlf_pipeline.workflow.gpu_devices import Device
-from nlf_pipeline.workflow.gpu_lease import leasing_gpus
+from nlf_pipeline.workflow.gpus.choice import Lease
+from nlf_pipeline.workflow.gpus.devices import Device
+from nlf_pipeline.workflow.gpus.lease import leasing_gpus
 
 
 def test_doctor_tells_who_holds_which_gpu_and_who_waits():

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from nlf_pipeline.errors import UserError
-from nlf_pipeline.workflow.gpu_lease import leasing_gpus, living_leases
+from nlf_pipeline.workflow.gpus.lease import leasing_gpus, living_leases
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the leases are Linux's")
 JOB = """
 import json, os, pathlib, subprocess, sys, time
-from nlf_pipeline.workflow.gpu_lease import leasing_gpus
+from nlf_pipeline.workflow.gpus.lease import leasing_gpus
 folder, name, n, vram_mb, seconds, child = json.loads(sys.argv[1])
 os.environ["WAS"] = os.environ.get("CUDA_VISIBLE_DEVICES", "unset")
 with leasing_gpus(n, vram_mb, name):
@@ -181,7 +181,7 @@ def test_who_waits_for_one_gpu_keeps_nobody_from_another(make_host):
 
 
 def test_suspended_waiter_keeps_nobody_waiting(make_host, monkeypatch):
-    monkeypatch.setattr("nlf_pipeline.workflow.gpu_lease._STOPPED_AFTER_S", 1.0)
+    monkeypatch.setattr("nlf_pipeline.workflow.gpus.lease._STOPPED_AFTER_S", 1.0)
     host = make_host("0")
     holder = host.start("holder", seconds=60)
     host.wait_for("holder")
@@ -201,7 +201,7 @@ def test_suspended_waiter_keeps_nobody_waiting(make_host, monkeypatch):
 
 
 def test_waiting_is_told_with_who_is_in_the_way(make_host, monkeypatch, caplog):
-    monkeypatch.setattr("nlf_pipeline.workflow.gpu_lease._TOLD_AFTER_S", 0.0)
+    monkeypatch.setattr("nlf_pipeline.workflow.gpus.lease._TOLD_AFTER_S", 0.0)
     host = make_host("0")
     holder = host.start("dance: estimate", seconds=60)
     host.wait_for("dance: estimate")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from nlf_pipeline.workflow.gpu_lease import leasing_gpus, living_leases
+from nlf_pipeline.workflow.gpus.lease import leasing_gpus, living_leases
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the leases are Linux's")

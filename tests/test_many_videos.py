@@ -12,7 +12,7 @@ from checked_settings import DEFAULTS, SCHEMA
 from workflow_runs import REPOSITORY, Run
 
 from nlf_pipeline.workflow.settings import given_settings
-from nlf_pipeline.workflow.video_lists import videos_of_run
+from nlf_pipeline.workflow.videos.lists import videos_of_run
 
 RECORDED_STAND_IN = """#!{python} -S
 # The stand-in with the record that the real command keeps; it fails or waits where a file of the job's name says so.

@@ -8,13 +8,13 @@ from checked_settings import DEFAULTS, SCHEMA
 
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.workflow.chosen_files import camera_files, shown_clip
-from nlf_pipeline.workflow.listed_video import NO_SETTINGS, ListedVideo
 from nlf_pipeline.workflow.rule_parts import RuleParts
 from nlf_pipeline.workflow.run_settings import RunSettings
 from nlf_pipeline.workflow.settings import given_settings
 from nlf_pipeline.workflow.stage_keys import read_key
 from nlf_pipeline.workflow.stopping import all_or_stop
 from nlf_pipeline.workflow.video_inputs import VideoInputs
+from nlf_pipeline.workflow.videos.listed_video import NO_SETTINGS, ListedVideo
 
 GIVEN = given_settings(DEFAULTS, [], SCHEMA)
 

@@ -16,7 +16,7 @@ from nlf_pipeline.artefacts import (
     VideoFacts,
 )
 from nlf_pipeline.reporting.quality import CameraQuality, QualityReport
-from nlf_pipeline.workflow.run_summary import failure_summary, run_summary
+from nlf_pipeline.workflow.states.run_summary import failure_summary, run_summary
 
 
 def write_log(path, text, time):

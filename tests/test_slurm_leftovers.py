@@ -8,8 +8,8 @@ import pytest
 from workflow_runs import Run
 
 from nlf_pipeline.errors import UserError
-from nlf_pipeline.workflow.slurm_accounting import status_command
-from nlf_pipeline.workflow.slurm_leftovers import forget_runs, remember_run, remembered_runs, wait_for_leftovers
+from nlf_pipeline.workflow.slurm.accounting import status_command
+from nlf_pipeline.workflow.slurm.leftovers import forget_runs, remember_run, remembered_runs, wait_for_leftovers
 from nlf_pipeline.workflow.snakemake_hooks import before_dag
 
 SLURM = """#!{python} -ISs

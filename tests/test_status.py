@@ -16,8 +16,8 @@ from nlf_pipeline.file_locks import try_lock
 from nlf_pipeline.status import status
 from nlf_pipeline.workflow.job_records import recording
 from nlf_pipeline.workflow.run_lock import hold_locks
-from nlf_pipeline.workflow.status_table import duration, format_json, format_states
-from nlf_pipeline.workflow.video_states import FINISHED, known_videos, read_states
+from nlf_pipeline.workflow.states.status_table import duration, format_json, format_states
+from nlf_pipeline.workflow.states.video_states import FINISHED, known_videos, read_states
 
 NOW = time.time()
 WAITS = "waits for a GPU"
@@ -150,8 +150,8 @@ def test_a_job_under_way_tells_how_far_it_is(tree):
 @pytest.mark.parametrize(
     ("lines", "progress"),
     [
-        (["progress: a: 1/2 frames, 1.0 frames/s, 1 s left", "workflow.gpu_lease: waits for a GPU: x"], WAITS),
-        (["workflow.gpu_lease: waits for a GPU: x", "workflow.gpu_lease: GPU 0, exclusively"], None),
+        (["progress: a: 1/2 frames, 1.0 frames/s, 1 s left", "workflow.gpus.lease: waits for a GPU: x"], WAITS),
+        (["workflow.gpus.lease: waits for a GPU: x", "workflow.gpus.lease: GPU 0, exclusively"], None),
         (["progress: a: 5/9 frames, 1.0 frames/s, 4 s left", "progress: a: 9 frames in 9.0 s (1.0 frames/s)"], None),
         ([], None),
     ],

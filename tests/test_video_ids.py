@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlf_pipeline.workflow.video_ids import id_of_name, is_video_id
+from nlf_pipeline.workflow.videos.ids import id_of_name, is_video_id
 
 NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=()), min_size=1, max_size=80)
 

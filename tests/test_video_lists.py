@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.workflow.settings import given_settings
-from nlf_pipeline.workflow.video_ids import is_video_id
-from nlf_pipeline.workflow.video_lists import (
+from nlf_pipeline.workflow.videos.ids import is_video_id
+from nlf_pipeline.workflow.videos.lists import (
     check_videos,
     chosen_videos,
     read_video_list,

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from nlf_pipeline.diagnosis.findings import Finding
 from nlf_pipeline.errors import UserError
-from nlf_pipeline.workflow.gpu_choice import Lease
-from nlf_pipeline.workflow.gpu_devices import Device, shared_out_devices
-from nlf_pipeline.workflow.gpu_lease import living_leases
+from nlf_pipeline.workflow.gpus.choice import Lease
+from nlf_pipeline.workflow.gpus.devices import Device, shared_out_devices
+from nlf_pipeline.workflow.gpus.lease import living_leases
 
 _TOPIC = "GPU"
 

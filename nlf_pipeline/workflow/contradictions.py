@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nlf_pipeline.weights.registry import load_body_models
-from nlf_pipeline.workflow.video_ids import ID_RULE, is_video_id
+from nlf_pipeline.workflow.videos.ids import ID_RULE, is_video_id
 
 
 def contradictions(settings: Mapping[str, Any]) -> Iterable[str]:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from nlf_pipeline.workflow.listed_video import ListedVideo
 from nlf_pipeline.workflow.settings import completed_settings
+from nlf_pipeline.workflow.videos.listed_video import ListedVideo
 
 Settings = Mapping[str, Any]
 

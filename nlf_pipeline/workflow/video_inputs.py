@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nlf_pipeline.files import check_readable
-from nlf_pipeline.workflow.listed_video import ListedVideo
 from nlf_pipeline.workflow.settings import local_videos, no_such_video
-from nlf_pipeline.workflow.video_ids import is_youtube_id
+from nlf_pipeline.workflow.videos.ids import is_youtube_id
+from nlf_pipeline.workflow.videos.listed_video import ListedVideo
 
 if TYPE_CHECKING:
     from nlf_pipeline.repair.edit_file import TrackEdits

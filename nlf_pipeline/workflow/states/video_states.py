@@ -23,7 +23,7 @@ _LOG_TAIL_BYTES = 1 << 16
 _PROGRESS = re.compile(
     rb"INFO nlf_pipeline\.progress: [^\n]+?: (\d+/\d+ [^\n]+ left)$"
     rb"|INFO nlf_pipeline\.progress: [^\n]+ in [^\n]+ s \([^\n]+()$"  # a loop has ended
-    rb"|INFO nlf_pipeline\.workflow\.gpu_lease: (waits for a GPU|)",
+    rb"|INFO nlf_pipeline\.workflow\.gpus\.lease: (waits for a GPU|)",
     re.MULTILINE,
 )
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
 
-from nlf_pipeline.workflow.video_states import JobState, VideoState, VideoStateName
+from nlf_pipeline.workflow.states.video_states import JobState, VideoState, VideoStateName
 
 FORMAT_VERSION = 1
 _ORDER = {name: place for place, name in enumerate(get_args(VideoStateName))}

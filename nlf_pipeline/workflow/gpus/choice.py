@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nlf_pipeline.workflow.gpu_devices import Device
+from nlf_pipeline.workflow.gpus.devices import Device
 
 _PATIENCE_S = 300.0
 """How long a job waits for memory that only programs outside these leases use: they may never end."""

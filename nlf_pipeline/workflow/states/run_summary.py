@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from nlf_pipeline.workflow.status_table import format_states
-from nlf_pipeline.workflow.video_states import read_states
+from nlf_pipeline.workflow.states.status_table import format_states
+from nlf_pipeline.workflow.states.video_states import read_states
 
 _SHOWN = ("report.html", "camera_view.mp4", "side_view.mp4", "bodies.npz", "world_cameras.npz", "evaluation.json")
 _MOST_DETAILED, _MOST_FAILURES = 3, 20

@@ -8,11 +8,11 @@ from typing import Any
 
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.workflow.contradictions import contradictions
-from nlf_pipeline.workflow.list_cells import PATH_SETTINGS, near
-from nlf_pipeline.workflow.listed_video import NO_SETTINGS, ListedVideo, id_problem
 from nlf_pipeline.workflow.settings import VIDEO_SUFFIXES, completed_settings
-from nlf_pipeline.workflow.video_ids import id_of_name
-from nlf_pipeline.workflow.video_tables import read_table
+from nlf_pipeline.workflow.videos.cells import PATH_SETTINGS, near
+from nlf_pipeline.workflow.videos.ids import id_of_name
+from nlf_pipeline.workflow.videos.listed_video import NO_SETTINGS, ListedVideo, id_problem
+from nlf_pipeline.workflow.videos.tables import read_table
 
 _DEFAULT_IDS = ("demo",)
 _COMMENT = re.compile(r"(^|\s)#.*")

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from nlf_pipeline.errors import UserError
-from nlf_pipeline.workflow.list_cells import CellReader, column_problem
-from nlf_pipeline.workflow.listed_video import NO_SETTINGS, ListedVideo, id_problem
-from nlf_pipeline.workflow.video_ids import id_of_name
+from nlf_pipeline.workflow.videos.cells import CellReader, column_problem
+from nlf_pipeline.workflow.videos.ids import id_of_name
+from nlf_pipeline.workflow.videos.listed_video import NO_SETTINGS, ListedVideo, id_problem
 
 _SEPARATORS = ",;\t"
 _LONGEST_CELL = 1 << 20

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from nlf_pipeline.workflow.video_ids import ID_RULE, is_video_id
+from nlf_pipeline.workflow.videos.ids import ID_RULE, is_video_id
 
 _ADDRESS = re.compile(r"(?:[?&]v=|youtu\.be/|/shorts/|/live/|/embed/)([A-Za-z0-9_-]{11})(?![A-Za-z0-9_-])")
 

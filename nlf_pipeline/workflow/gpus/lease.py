@@ -17,8 +17,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from nlf_pipeline.errors import UserError
-from nlf_pipeline.workflow.gpu_choice import Lease, chosen_devices, reason_to_wait, too_large, unclaimed
-from nlf_pipeline.workflow.gpu_devices import Device, shared_out_devices
+from nlf_pipeline.workflow.gpus.choice import Lease, chosen_devices, reason_to_wait, too_large, unclaimed
+from nlf_pipeline.workflow.gpus.devices import Device, shared_out_devices
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 _SLURM_JOB = "SLURM_JOB_ID"

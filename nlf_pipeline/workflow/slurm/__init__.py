@@ -1,0 +1,1 @@
+"""What is asked of Slurm, besides what Snakemake's plugin asks."""

@@ -1,0 +1,1 @@
+"""How far jobs and videos are, and how they ended."""

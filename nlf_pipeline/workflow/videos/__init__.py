@@ -1,0 +1,1 @@
+"""Which videos a run takes, each with its own settings."""
