@@ -1,5 +1,7 @@
 """What rules are given: the same for all videos at once, or for each by its own settings."""
 
+import os
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -129,3 +131,18 @@ def test_a_video_comes_from_its_list_the_folder_or_a_download(tmp_path, monkeypa
     assert inputs.source_of("dQw4w9WgXcQ") == "resources/downloads/dQw4w9WgXcQ.mp4"
     with pytest.raises(UserError, match="not found"):
         inputs.source_of("b")
+
+
+def test_a_video_of_the_future_is_refused_with_the_cure(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    video = tmp_path / "videos_in" / "a.mp4"
+    video.parent.mkdir()
+    video.touch()
+    for ahead_s in (-3600, 2):
+        os.utime(video, (time.time() + ahead_s,) * 2)
+        assert VideoInputs([], [], tmp_path / "results").source_of("a") == "videos_in/a.mp4"
+    os.utime(video, (time.time() + 3600,) * 2)
+    inputs = VideoInputs([ListedVideo("b", Path("videos_in/a.mp4"), NO_SETTINGS, "here")], [], tmp_path / "results")
+    for name in "ab":
+        with pytest.raises(UserError, match=r"a\.mp4: its time \(.*\) lies in the future.* touch videos_in/a\.mp4"):
+            inputs.source_of(name)

@@ -1,10 +1,13 @@
 """What the user has put there for each video: its file, edits of its tracks, the truth; and the rendered demos."""
 
 import functools
+import shlex
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nlf_pipeline.errors import UserError
 from nlf_pipeline.files import check_readable
 from nlf_pipeline.workflow.settings import local_videos, no_such_video
 from nlf_pipeline.workflow.videos.ids import is_youtube_id
@@ -13,6 +16,7 @@ from nlf_pipeline.workflow.videos.listed_video import ListedVideo
 if TYPE_CHECKING:
     from nlf_pipeline.repair.edit_file import TrackEdits
 
+_CLOCKS_DIFFER_S = 10
 VIDEOS_IN, TRUTH, DOWNLOADS = Path("videos_in"), Path("truth"), Path("resources/downloads")
 
 
@@ -42,7 +46,7 @@ class VideoInputs:
         """The file that a video's clip is made from: the user's, a rendered demo, or a download.
 
         Raises:
-            UserError: if there is none, or it cannot be read.
+            UserError: if there is none, it cannot be read, or its time lies in the future.
         """
         if video in self._listed:
             return _readable(self._listed[video])
@@ -85,4 +89,11 @@ class VideoInputs:
 
 def _readable(source: Path) -> str:
     check_readable(source, "a video file")
+    modified = source.stat().st_mtime
+    if modified > time.time() + _CLOCKS_DIFFER_S:  # Snakemake refuses results that are older than what they are made of
+        told = time.strftime("%Y-%m-%d %H:%M", time.localtime(modified))
+        raise UserError(
+            f"{source}: its time ({told}) lies in the future, expected one that has passed. If this machine's clock "
+            f"is right, set the file's time to now: touch {shlex.quote(str(source))}"
+        )
     return str(source)
