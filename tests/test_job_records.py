@@ -1,5 +1,6 @@
 """The record of a job says what became of it, however it ended, and never gets in its way."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -60,6 +61,8 @@ def test_a_job_that_runs_and_ends_well(log, monkeypatch):
     [
         (UserError("clip.mp4: is broken\n  - badly"), "failed", "clip.mp4: is broken"),
         (KeyError(), "failed", "KeyError"),
+        (OSError(errno.ENOSPC, "No space left on device", "a.npz"), "failed", "a.npz: No space left on device"),
+        (OSError("moov atom not found"), "failed", "moov atom not found"),
         (KeyboardInterrupt(), "stopped", "KeyboardInterrupt"),
         (SystemExit(2), "failed", "wrong options; see the log"),
         (SystemExit(0), "done", None),

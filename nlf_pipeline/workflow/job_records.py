@@ -123,6 +123,8 @@ def _ended(record: JobRecord, state: Literal["done", "failed", "stopped"], error
 def _first_line(error: BaseException) -> str:
     if isinstance(error, SystemExit):
         return "wrong options; see the log"
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"[:_LONGEST_ERROR]
     lines = str(error).strip().splitlines()
     return (lines[0] if lines else type(error).__name__)[:_LONGEST_ERROR]
 
