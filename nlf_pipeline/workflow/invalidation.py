@@ -49,6 +49,8 @@ Made by `make invalidation`; `tests/test_invalidation.py` compares every row wit
 - A rule that a run does not have anyway (such as `evaluate` for videos without truth) does not run.
 - A rule's key holds its settings, a digest of its code and digests of its weights; it is the first line of its log
   file. `snakemake --dry-run` prints behind each rule in what its key differs.
+- Versions of other packages are in no key: an upgrade runs nothing. `snakemake --forcerun RULE` does a rule anew, and
+  all that reads its files.
 """
 
 
