@@ -103,16 +103,17 @@ def hold_run_locks():
     HELD_LOCKS.extend(or_stop(hold_locks, locked_names(), LOCKS))
 
 
-def finish_earlier_run():
-    """Wait for Slurm's jobs of a run that was killed, so that nothing that they make is made twice.
+def prepare_run():
+    """Refuse to work on a video that another run works on: what is missing is looked for once nobody else makes it.
 
-    What a power cut took from Snakemake's records is made again.
+    Then wait for Slurm's jobs of a run that was killed, so that nothing that they make is made twice. What a power cut
+    took from Snakemake's records is made again. The locks last as long as this process.
     """
+    hold_run_locks()
     redo_torn_records(Path(".snakemake"))
-    if remembered_runs(locked_names(), LOCKS):
-        hold_run_locks()
-        if or_stop(wait_for_leftovers, locked_names(), LOCKS, functools.partial(print, file=sys.stderr)):
-            time.sleep(workflow.execution_settings.latency_wait)  # until a network's file system shows their files here
+    tell = functools.partial(print, file=sys.stderr)
+    if remembered_runs(locked_names(), LOCKS) and or_stop(wait_for_leftovers, locked_names(), LOCKS, tell):
+        time.sleep(workflow.execution_settings.latency_wait)  # until a network's file system shows their files here
 
 
 def forget_keys():
@@ -121,10 +122,9 @@ def forget_keys():
 
 
 def start_run():
-    """Refuse to work on a video that another run works on. The locks last as long as this process."""
+    """What is left to do before the first job."""
     missing = {name_of_body(each): each for each in SETTINGS.variants if not os.path.exists(body_file(each))}
     all_or_stop([(check_registered_body, each) for each in missing.values()])
-    hold_run_locks()
     if slurm_run(workflow):
         remember_run(slurm_run(workflow), locked_names(), LOCKS)
     RUN_STARTED.append(time.time())
@@ -161,6 +161,6 @@ compare_parameters_as_text()
 leave_out_what_is_not_said(workflow)
 measure_inputs_once()
 if workflow.is_main_process:
-    before_dag(workflow, finish_earlier_run)
+    before_dag(workflow, prepare_run)
 else:
     let_jobs_record()
