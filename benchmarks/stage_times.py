@@ -2,15 +2,15 @@
 
     python benchmarks/stage_times.py demo
 
-The workflow measures each stage when it runs it (benchmarks/runs/ID/STAGE.tsv), so the figures are of the last time
-that the stage had to be run.
+Each stage leaves a record of itself beside its log (logs/ID/STAGE.json), so the figures are of the last time that it
+had to be run.
 """
 
-import csv
 import sys
 from pathlib import Path
 
 from nlf_pipeline.artefacts import VideoFacts
+from nlf_pipeline.workflow.job_records import read_record
 from nlf_pipeline.workflow.states.run_summary import run_summary
 
 CHAIN = (
@@ -22,11 +22,11 @@ CHAIN = (
 def main(video_id: str) -> None:
     n_frames = VideoFacts.load(Path("results") / video_id / "video.json").n_frames
     seconds, peak_mb = {}, {}
-    for path in sorted((Path("benchmarks/runs") / video_id).glob("*.tsv")):
-        with path.open() as file:
-            row = next(csv.DictReader(file, delimiter="\t"))
-        seconds[path.stem] = float(row["s"])
-        peak_mb[path.stem] = float(row["max_rss"]) if row["max_rss"] != "NA" else float("nan")
+    for path in sorted((Path("logs") / video_id).glob("*.json")):
+        record = read_record(path)
+        if record is not None and record.state == "done":
+            seconds[record.job] = record.seconds
+            peak_mb[record.job] = record.peak_mb or float("nan")
     print("| stage | seconds | frames/s | peak MB |\n|---|---|---|---|")
     for stage in sorted(seconds, key=lambda stage: -seconds[stage]):
         print(f"| {stage} | {seconds[stage]:.1f} | {n_frames / seconds[stage]:.1f} | {peak_mb[stage]:.0f} |")

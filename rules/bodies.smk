@@ -6,8 +6,6 @@ rule build_body:
         expand("resources/body_models/{{family}}{{kind}}/{file}", file=body_files("open")),
     log:
         "logs/body_models/build_body_{family}{kind}.log",
-    benchmark:
-        "benchmarks/runs/body_models/build_body_{family}{kind}.tsv"
     wildcard_constraints:
         family="open|anny",
         kind="|-(neutral|female|male)-[0-9]+",
@@ -34,8 +32,6 @@ for registered in ("smpl", "smplx"):
             expand("resources/body_models/{{family}}-{{gender}}-{{betas}}/{file}", file=body_files(registered)),
         log:
             "logs/body_models/import_body_{family}-{gender}-{betas}.log",
-        benchmark:
-            "benchmarks/runs/body_models/import_body_{family}-{gender}-{betas}.tsv"
         wildcard_constraints:
             family=registered,
             gender="neutral|female|male",
@@ -66,8 +62,6 @@ rule estimate:
         "results/{video}/predictions.xz",
     log:
         "logs/{video}/estimate.log",
-    benchmark:
-        "benchmarks/runs/{video}/estimate.tsv"
     conda:
         of_video(environment_file, "estimator")
     threads: 2
@@ -96,8 +90,6 @@ rule fit:
         "results/{video}/fits.npz",
     log:
         "logs/{video}/fit.log",
-    benchmark:
-        "benchmarks/runs/{video}/fit.tsv"
     conda:
         "../envs/core.yaml"
     threads: 2
@@ -125,8 +117,6 @@ rule ground:
         "results/{video}/ground.json",
     log:
         "logs/{video}/ground.log",
-    benchmark:
-        "benchmarks/runs/{video}/ground.tsv"
     conda:
         "../envs/core.yaml"
     resources:
@@ -153,8 +143,6 @@ rule world:
         cameras="results/{video}/world_cameras.npz",
     log:
         "logs/{video}/world.log",
-    benchmark:
-        "benchmarks/runs/{video}/world.tsv"
     conda:
         "../envs/core.yaml"
     resources:

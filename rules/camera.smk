@@ -14,8 +14,6 @@ rule track_camera:
         report="results/{video}/camera_report.json",
     log:
         "logs/{video}/track_camera.log",
-    benchmark:
-        "benchmarks/runs/{video}/track_camera.tsv"
     conda:
         of_video(environment_file, "camera")
     resources:
@@ -47,8 +45,6 @@ rule scale_camera:
         "results/{video}/cameras.npz",
     log:
         "logs/{video}/scale_camera.log",
-    benchmark:
-        "benchmarks/runs/{video}/scale_camera.tsv"
     conda:
         of_video(environment_file, "depth")
     resources:

@@ -52,7 +52,6 @@ gc.disable()
 RESULTS = Path("results")
 LOCKS = RESULTS / ".locks"
 LOGS = Path("logs")
-BENCHMARKS = Path("benchmarks/runs")
 DEMO_CLIPS = {"demo": "still", "demo_moving": "moving"}
 HELD_LOCKS = []
 RUN_STARTED = []
@@ -148,7 +147,7 @@ all_or_stop(
             if settings["camera"] == "droid" and EXECUTION["droid_env"]
         ),
         *((check_unchanged, file, find_weight(name)) for name, file in WEIGHT_FILES.items()),
-        *((check_writable, folder) for folder in [LOGS, BENCHMARKS, *(RESULTS / video for video in VIDEOS)]),
+        *((check_writable, folder) for folder in [LOGS, *(RESULTS / video for video in VIDEOS)]),
     ]
 )
 

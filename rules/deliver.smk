@@ -13,8 +13,6 @@ rule evaluate:
         "results/{video}/evaluation.json",
     log:
         "logs/{video}/evaluate.log",
-    benchmark:
-        "benchmarks/runs/{video}/evaluate.tsv"
     conda:
         "../envs/core.yaml"
     resources:
@@ -53,8 +51,6 @@ rule report:
         json="results/{video}/report.json",
     log:
         "logs/{video}/report.log",
-    benchmark:
-        "benchmarks/runs/{video}/report.tsv"
     conda:
         "../envs/core.yaml"
     resources:

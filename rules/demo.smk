@@ -10,8 +10,6 @@ if INPUTS.rendered:
             truth=multiext("truth/{demo}/", "bodies.npz", "world_cameras.npz", "masks.json"),
         log:
             "logs/{demo}/render_demo.log",
-        benchmark:
-            "benchmarks/runs/{demo}/render_demo.tsv"
         wildcard_constraints:
             demo="|".join(INPUTS.rendered),
         conda:

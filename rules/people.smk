@@ -12,8 +12,6 @@ rule segment:
         doubts="results/{video}/identity_doubts.json",
     log:
         "logs/{video}/segment.log",
-    benchmark:
-        "benchmarks/runs/{video}/segment.tsv"
     conda:
         of_video(environment_file, "segmenter")
     threads: 2
@@ -40,8 +38,6 @@ rule edit_tracks:
         "results/{video}/masks.json",
     log:
         "logs/{video}/edit_tracks.log",
-    benchmark:
-        "benchmarks/runs/{video}/edit_tracks.tsv"
     conda:
         "../envs/core.yaml"
     resources:
@@ -66,8 +62,6 @@ rule semantic_masks:
         "results/{video}/people_mask.json",
     log:
         "logs/{video}/semantic_masks.log",
-    benchmark:
-        "benchmarks/runs/{video}/semantic_masks.tsv"
     conda:
         of_video(environment_file, "semantics")
     resources:

@@ -6,8 +6,6 @@ rule download:
         "resources/downloads/{video}.mp4",
     log:
         "logs/{video}/download.log",
-    benchmark:
-        "benchmarks/runs/{video}/download.tsv"
     conda:
         "../envs/core.yaml"
     resources:
@@ -29,8 +27,6 @@ rule fetch:
         facts="results/{video}/video.json",
     log:
         "logs/{video}/fetch.log",
-    benchmark:
-        "benchmarks/runs/{video}/fetch.tsv"
     conda:
         "../envs/core.yaml"
     threads: 2

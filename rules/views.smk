@@ -11,8 +11,6 @@ rule plan_view:
         "results/{video}/view_cameras.npz",
     log:
         "logs/{video}/plan_view.log",
-    benchmark:
-        "benchmarks/runs/{video}/plan_view.tsv"
     conda:
         "../envs/core.yaml"
     resources:
@@ -36,8 +34,6 @@ rule interpolate:
         "results/{video}/clip_x{factor}.mp4",
     log:
         "logs/{video}/interpolate_x{factor}.log",
-    benchmark:
-        "benchmarks/runs/{video}/interpolate_x{factor}.tsv"
     wildcard_constraints:
         factor="[2-8]",
     conda:
@@ -69,8 +65,6 @@ rule render:
         "results/{video}/{view}_view.mp4",
     log:
         "logs/{video}/render_{view}.log",
-    benchmark:
-        "benchmarks/runs/{video}/render_{view}.tsv"
     wildcard_constraints:
         view="camera|side",
     conda:

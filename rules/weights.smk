@@ -8,8 +8,6 @@ rule weights:
         f"{WEIGHTS_DIR}/{{file}}.sha256.json",
     log:
         "logs/weights/{file}.log",
-    benchmark:
-        "benchmarks/runs/weights/{file}.tsv"
     wildcard_constraints:
         file="|".join(map(re.escape, WEIGHT_NAMES)),
     localrule: True

@@ -211,7 +211,7 @@ def test_link_to_nothing_is_named_before_anything_is_made(tmp_path):
     assert "Exception" not in result.stderr and not (run.folder / "results" / "a").exists()
 
 
-@pytest.mark.parametrize("place", ["results", "results/clip", "logs", "benchmarks"])
+@pytest.mark.parametrize("place", ["results", "results/clip", "logs"])
 def test_folders_that_cannot_be_written_are_named(tmp_path, place):
     run = Run(tmp_path)
     run.add_video("clip.mp4")
