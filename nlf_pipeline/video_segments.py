@@ -29,6 +29,8 @@ from nlf_pipeline.video import encoding_video
 
 _NAME, _SUFFIX = "segment", ".mp4"
 _FINEST_RATE = 100_000
+_MUXER_OPTIONS = {"movflags": "+faststart", "write_btrt": "0"}
+"""Without the box of bit rates, which are guessed from what was read so far, now this way, now that."""
 log = logging.getLogger(__name__)
 
 
@@ -134,7 +136,7 @@ def join_segments(segments: Sequence[Path], out: Path, fps: float, audio_from: P
     rate = Fraction(fps).limit_denominator(_FINEST_RATE)
     with (
         atomic_path(out) as temporary,
-        av.open(str(temporary), "w", options={"movflags": "+faststart"}) as video,
+        av.open(str(temporary), "w", options=_MUXER_OPTIONS) as video,
         contextlib.ExitStack() as opened,
     ):
         first = opened.enter_context(av.open(str(segments[0])))
