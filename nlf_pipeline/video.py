@@ -70,11 +70,15 @@ class FrameRanges:
 
 
 class _RepeatableEncoding(framepump.EncoderConfig):
-    """One thread: with several, x264 makes of the same pictures other bytes now and then, and on other machines."""
+    """Same pictures, same bytes, on every machine.
+
+    With several threads x264's decisions depend on timing. Its lookahead by macroblock trees reads memory it has not
+    written where it runs on AVX-512 and the picture is not a multiple of 128 pixels wide.
+    """
 
     def build_options(self, gpu: bool | int) -> dict[str, str]:
         """Options for the encoder."""
-        return {**super().build_options(gpu), "threads": "1"}
+        return {**super().build_options(gpu), "threads": "1", "mbtree": "0"}
 
 
 @contextlib.contextmanager

@@ -1,7 +1,11 @@
 """A video made in segments is the same however often the work was interrupted, and plays as one."""
 
 import itertools
+import os
+import subprocess
+import sys
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -203,3 +207,21 @@ def test_finished_segments_are_joined_by_name(tmp_path):
             write_in_segments(tmp_path / f"{number}.mp4", encoding, lambda a, b, s=start: Artist()(a + s, b + s), store)
     join_segments([tmp_path / "0.mp4", tmp_path / "1.mp4"], tmp_path / "both.mp4", FPS)
     assert [read_number(frame) for frame in read_frames(tmp_path / "both.mp4")] == list(range(8))
+
+
+ENCODE = """
+import sys
+from synthetic_videos import numbered_frame
+from nlf_pipeline.video import writing_video
+with writing_video(sys.argv[1], 25.0) as sink:
+    for number in range(20):
+        sink.append_data(numbered_frame(number))
+"""
+
+
+def test_what_lies_in_memory_does_not_reach_the_file(tmp_path):
+    made = [tmp_path / "zeros.mp4", tmp_path / "ones.mp4"]
+    for path, filled_with in zip(made, ("0", "165"), strict=True):
+        environment = {**os.environ, "MALLOC_PERTURB_": filled_with, "PYTHONPATH": str(Path(__file__).parent)}
+        subprocess.run([sys.executable, "-c", ENCODE, str(path)], check=True, env=environment)
+    assert made[0].read_bytes() == made[1].read_bytes()

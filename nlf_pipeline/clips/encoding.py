@@ -22,7 +22,7 @@ from nlf_pipeline.clips.sound import SoundWriter, make_sound_writer
 
 T = TypeVar("T")
 _COPYABLE_CONTAINERS = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}
-_ENCODER_OPTIONS = {"crf": "17", "preset": "veryfast", "g": "60", "threads": "4"}
+_ENCODER_OPTIONS = {"crf": "17", "preset": "veryfast", "g": "60", "threads": "4", "mbtree": "0"}
 """The bytes depend on the number of threads, which is the same everywhere."""
 _UPRIGHT_FILTERS = {
     0: (),
