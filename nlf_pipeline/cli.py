@@ -36,6 +36,7 @@ STAGES = {
     "render": "render",
     "evaluate": "evaluate",
     "report": "report",
+    "write-export": "export",
     "render-demo": "render_demo",
     "doctor": "doctor",
     "status": "status",

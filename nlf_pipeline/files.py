@@ -5,6 +5,7 @@ import errno
 import fcntl
 import glob
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,6 +74,45 @@ def atomic_path(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty temporary folder beside `path`; on success it takes the place of `path`, on failure it goes.
+
+    Raises:
+        OSError: naming `path`, if the disk is full.
+    """
+    path = Path(path)
+    with _naming_full_disk(path), contextlib.ExitStack() as held:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for left_behind in path.parent.glob(f".{glob.escape(path.name)}-????????"):
+            _remove_unused(left_behind)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+        held.callback(shutil.rmtree, temporary, ignore_errors=True)
+        descriptor = os.open(temporary, os.O_RDONLY)
+        held.callback(os.close, descriptor)
+        _mark_as_in_use(descriptor)
+        written, old = temporary / "new", temporary / "old"
+        written.mkdir()
+        yield written
+        for file in written.rglob("*"):
+            _sync_folder(file)
+        if path.exists():
+            path.rename(old)
+        written.rename(path)
+        _sync_folder(path.parent)
+
+
+def _remove_unused(temporary: Path) -> None:
+    """Remove a temporary folder unless a process that lives has locked it."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(temporary, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(temporary, ignore_errors=True)
+        finally:
+            os.close(descriptor)
+
+
 def _remove_left_behind(path: Path) -> None:
     """Remove temporary files for `path` of processes that were killed; those of processes that live are locked."""
     for temporary in path.parent.glob(f".{glob.escape(path.stem)}-????????{glob.escape(path.suffix)}"):
@@ -88,7 +128,7 @@ def _mark_as_in_use(descriptor: int) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Put a folder's names on the disk."""
+    """Put a folder's names, or a file's content, on the disk."""
     with contextlib.suppress(OSError):  # not every file system can
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -24,7 +24,7 @@ from nlf_pipeline.files import atomic_path
 from nlf_pipeline.geometry import invert_rigid
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.predictions import Predictions
-from nlf_pipeline.repair.edit_file import read_edits
+from nlf_pipeline.repair.edit_file import read_names
 from nlf_pipeline.reporting.evidence import compare_with_estimates
 from nlf_pipeline.reporting.page import PageData, make_page
 from nlf_pipeline.reporting.people import person_quality
@@ -149,7 +149,7 @@ def _check_match(people: Bodies, tracks: MaskTracks, estimates: Predictions, wor
 
 def _names(people: Bodies, edits: Path | None) -> list[str]:
     """What everybody is called."""
-    given = read_edits(edits).names if edits is not None and edits.exists() else {}
+    given = read_names(edits)
     return [given.get(person_id, f"person {person_id}") for person_id in people.person_ids.tolist()]
 
 

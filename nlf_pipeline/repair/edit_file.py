@@ -27,6 +27,11 @@ _SECTIONS = ("people", "edits", "made_for")
 _FRAME = "frame "
 
 
+def read_names(path: Path | None) -> Mapping[int, str]:
+    """What the user calls people, by id; nothing if there is no such file. Errors as of `read_edits`."""
+    return read_edits(path).names if path is not None and path.exists() else {}
+
+
 def read_edits(path: Path) -> TrackEdits:
     """The edits in the file at `path`.
 
