@@ -82,9 +82,20 @@ class _RepeatableEncoding(framepump.EncoderConfig):
 
 
 @contextlib.contextmanager
-def encoding_video(path: Path, fps: float, audio_from: Path | None = None, crf: int = 20) -> Iterator[FrameSink]:
-    """Encode H.264 into the mp4 at `path` itself, in a thread; otherwise as `writing_video`."""
-    config = _RepeatableEncoding(crf=crf, preset="veryfast", gop=60)
+def encoding_video(
+    path: Path, fps: float, audio_from: Path | None = None, crf: int = 20, gop: int = 60, b_frames: int = 2
+) -> Iterator[FrameSink]:
+    """Encode H.264 into the mp4 at `path` itself, in a thread; otherwise as `writing_video`.
+
+    Args:
+        path: of the file.
+        fps: frames per second.
+        audio_from: a video whose audio is copied, if it has any.
+        crf: constant rate factor.
+        gop: frames from one key frame to the next, at most.
+        b_frames: frames in a row that refer to later ones, at most; without them a player finds a frame sooner.
+    """
+    config = _RepeatableEncoding(crf=crf, preset="veryfast", gop=gop, bframes=b_frames)
     with framepump.VideoWriter(
         str(path), fps=fps, audio_source_path=str(audio_from) if audio_from else None, encoder_config=config
     ) as writer:
