@@ -7,7 +7,7 @@ export type Interval = [start: number, stop: number];
 export interface SceneFile {
   format_version: 1;
   video_id: string;
-  /** Served by `nlf-pipeline view`: `scene.json` is fetched again while the run goes on. */
+  /** Served by `nlf-pipeline view`: `state.json` is fetched again while the run goes on, see `RunNews`. */
   follow?: boolean;
   /** How far the run is; absent in a page that stands alone. */
   state?: RunState;
@@ -58,6 +58,13 @@ export interface CameraTrack {
   K: string;
   /** OpenCV's coefficients; the page ignores them and says so if any is not 0. */
   distortion: number[];
+}
+
+/** `state.json`, which stays small however long the clip. */
+export interface RunNews {
+  state: RunState;
+  /** What `clip.version` of `scene.json` would be now, null before there are bodies: if it is another, load that. */
+  version: string | null;
 }
 
 export interface RunState {
