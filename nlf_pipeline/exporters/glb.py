@@ -24,8 +24,7 @@ def write(motion: Motion, folder: Path) -> None:
     Who is not visible is scaled to nothing. What glTF has no place for is in `extras`: of the scene, of the camera, and
     of the node of each person's skeleton.
     """
-    scene = pygltflib.Scene(name=motion.video_id, nodes=[], extras=_extras(motion))
-    file = pygltflib.GLTF2(scene=0, scenes=[scene], asset=pygltflib.Asset(version="2.0", generator="nlf-pipeline"))
+    file = pygltflib.GLTF2(scene=0, asset=pygltflib.Asset(version="2.0", generator="nlf-pipeline"))
     builder = GlbBuilder(file, pygltflib.Animation(name=_CLIP))
     if motion.people:
         skin = SharedSkin.stored(builder, motion.skin)
@@ -33,6 +32,7 @@ def write(motion: Motion, folder: Path) -> None:
             add_person(builder, motion, person, skin)
     add_camera(builder, motion)
     add_floor(builder, motion)
+    file.scenes.append(pygltflib.Scene(name=motion.video_id, nodes=builder.roots, extras=_extras(motion)))
     if builder.tracks.channels:
         file.animations.append(builder.tracks)
     file.buffers.append(pygltflib.Buffer(byteLength=len(builder.blob)))

@@ -27,6 +27,8 @@ class GlbBuilder:
 
     file: pygltflib.GLTF2
     tracks: pygltflib.Animation
+    roots: list[int] = field(default_factory=list)
+    """Nodes that have no parent."""
     blob: bytearray = field(default_factory=bytearray)
     times: dict[bytes, int] = field(default_factory=dict)
     """Accessors of times, by their content."""
@@ -84,11 +86,11 @@ class GlbBuilder:
         return self.times[content.tobytes()]
 
     def add_node(self, node: pygltflib.Node, at_root: bool = True) -> int:
-        """Add a node, to the scene unless it has a parent, and return its index."""
+        """Add a node and return its index; `at_root`: it has no parent."""
         self.file.nodes.append(node)
         index = len(self.file.nodes) - 1
         if at_root:
-            self.file.scenes[0].nodes.append(index)
+            self.roots.append(index)
         return index
 
     def add_track(
