@@ -16,6 +16,8 @@ from nlf_pipeline.kinematics import global_rotations, joint_positions
 from nlf_pipeline.renderers.palette import person_colours
 
 _MAX_STEM = 40
+_OTHER_STEMS = ("camera",)
+"""Files that exporters write beside those of people."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,9 @@ def make_motion(
     """
     ids = bodies.person_ids.tolist()
     titles = _distinct([names.get(person_id) or f"person {person_id}" for person_id in ids])
-    stems = _distinct([_file_stem(title, person_id) for title, person_id in zip(titles, ids, strict=True)])
+    stems = _distinct(
+        [_file_stem(title, person_id) for title, person_id in zip(titles, ids, strict=True)], _OTHER_STEMS
+    )
     directions = np.asarray(meshes.model.shapedirs, np.float64)[..., : bodies.betas.shape[-1]]
     colours = person_colours(len(ids))
     people = []
@@ -164,9 +168,9 @@ def _file_stem(name: str, person_id: int) -> str:
     return re.sub(r"[^A-Za-z0-9-]+", "_", ascii_only).strip("_-")[:_MAX_STEM] or f"person_{person_id}"
 
 
-def _distinct(names: Sequence[str]) -> list[str]:
-    """The names, with numbers behind those that come again, whatever the case of their letters."""
-    taken: set[str] = set()
+def _distinct(names: Sequence[str], reserved: Sequence[str] = ()) -> list[str]:
+    """The names, with numbers behind those that come again or are reserved, whatever the case of their letters."""
+    taken = set(reserved)
     result = []
     for name in names:
         candidate, number = name, 2
