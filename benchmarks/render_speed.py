@@ -19,7 +19,8 @@ from nlf_pipeline.artefacts import Bodies, Cameras, VideoFacts
 from nlf_pipeline.body_models import BodyMeshes, joint_index, load_body_model
 from nlf_pipeline.geometry import look_at, pinhole_matrix
 from nlf_pipeline.plan_view import plan_view
-from nlf_pipeline.render import posed_bodies, render
+from nlf_pipeline.render import render
+from nlf_pipeline.renderers.posed_people import posed_bodies
 from nlf_pipeline.video import read_frames, writing_video
 
 BODY_DIR = Path(__file__).parents[1] / "resources" / "body_models" / "open"

@@ -31,11 +31,16 @@ class Topology:
         a, b, c = (vertices[self.faces[:, k]] for k in range(3))
         return self.incidence @ (np.cross(b - a, c - a) / 2)
 
+    def normals_and_areas(self, vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """`normals` and `vertex_areas` of (vertices, 3) at once."""
+        sums = self._area_vectors(vertices)
+        lengths = np.linalg.norm(sums, axis=-1)
+        return sums / np.maximum(lengths[:, None], 1e-12), lengths / 3
+
     def normals(self, vertices: np.ndarray) -> np.ndarray:
         """(vertices, 3) smooth unit normals of (vertices, 3): area-weighted means of the faces' normals."""
-        sums = self._area_vectors(vertices)
-        return sums / np.maximum(np.linalg.norm(sums, axis=-1, keepdims=True), 1e-12)
+        return self.normals_and_areas(vertices)[0]
 
     def vertex_areas(self, vertices: np.ndarray) -> np.ndarray:
         """(vertices,) square metres of the surface (vertices, 3) that each vertex stands for."""
-        return np.linalg.norm(self._area_vectors(vertices), axis=-1) / 3
+        return self.normals_and_areas(vertices)[1]

@@ -1,36 +1,34 @@
-"""Stage: videos of the bodies, over the clip or from the side."""
+"""Stage: videos of the bodies, over the clip, from the side, or both beside each other."""
 
 import dataclasses
-import itertools
+import functools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nlf_pipeline.artefacts import Bodies, Cameras, VideoFacts
-from nlf_pipeline.body_kinds import BodyKind
+from nlf_pipeline.body_kinds import BodyKind, body_joints, skeleton
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.person_cache import Part, file_digest
-from nlf_pipeline.renderers import RealCamera, Renderer, RendererName, ViewFrame, make_renderer
+from nlf_pipeline.renderers import Renderer, RendererName, ViewFrame, make_renderer
 from nlf_pipeline.renderers.blendipose_options import BlendiPoseOptions
 from nlf_pipeline.renderers.camera_trail import CameraTrail
-from nlf_pipeline.renderers.palette import person_colours
+from nlf_pipeline.renderers.drawings import CAPTIONS, Draw, Drawing, Pose, Scene, ViewName
+from nlf_pipeline.renderers.panels import Panels
+from nlf_pipeline.renderers.posed_people import posed_bodies, posed_skeletons
 from nlf_pipeline.renderers.retiming import retime_bodies, retime_cameras, retiming
-from nlf_pipeline.renderers.view_frames import PosedPeople, camera_views, real_camera_frames, side_views
+from nlf_pipeline.renderers.skeletons import SkeletonRenderer
 from nlf_pipeline.video import FrameRanges
+from nlf_pipeline.video_encoders import EncoderChoice, choose_encoder
 from nlf_pipeline.video_segments import Encoding, keeping_segments, write_in_segments
 from nlf_pipeline.workflow.versions import code_version
 
 if TYPE_CHECKING:
     import smplfitter.pt
 
-FILLED_OPACITY = 0.45
-"""Bodies that were only interpolated over a gap are drawn this much fainter."""
-CHUNK_FRAMES = 32
-"""Frames whose meshes are posed at once."""
 SEGMENT_FRAMES: dict[RendererName, int] = {"moderngl": 480, "poseviz": 480, "blendipose": 60}
 """Frames of which a run that was killed loses as many as it had drawn: a few minutes' work."""
 
@@ -43,50 +41,77 @@ def render(
     cameras: Path,
     body: Path,
     out: Path,
-    view: Literal["camera", "side"],
+    view: ViewName,
     world_cameras: Path | None = None,
     renderer: RendererName = "moderngl",
     opacity: float = 0.85,
     resolution: tuple[int, int] | None = None,
     fps_factor: int = 1,
     blendipose: BlendiPoseOptions = BlendiPoseOptions(),  # noqa: B008  (frozen)
+    encoder: EncoderChoice = "auto",
     checkpoints: Path | None = None,
 ) -> None:
-    """Draw everybody, over the clip ('camera') or from the side over a floor ('side').
+    """Draw everybody, over the clip ('camera'), from the side over a floor ('side'), or beside each other.
 
-    Frame i of the result shows frame i of `video`. One colour per person; bodies that were only
+    A 'triptych' shows the clip, the bodies over it, and the bodies from the side; 'skeletons' shows the joints over the
+    clip and from the side. Frame i of the result shows frame i of `video`. One colour per person; bodies that were only
     filled in over a gap are fainter. The sound is kept.
 
     Args:
         video: clip.mp4, or the interpolated clip if `fps_factor` > 1.
         video_facts: video.json.
         bodies: bodies.npz.
-        cameras: world_cameras.npz for the camera view, view_cameras.npz for the side view.
+        cameras: world_cameras.npz for the camera view, view_cameras.npz for the others.
         body: folder of the body model.
         out: the video to write (mp4).
-        view: through the real camera, or from the side.
-        world_cameras: world_cameras.npz, to show the real camera in the side view.
-        renderer: what draws. moderngl: fast, anywhere; poseviz: PoseViz's look; blendipose: path-traced in Blender,
-            slow, for a film to show.
+        view: what the pictures show.
+        world_cameras: world_cameras.npz: needed for triptych and skeletons; shows the real camera in the side view.
+        renderer: what draws bodies. moderngl: fast, anywhere; poseviz: PoseViz's look; blendipose: path-traced in
+            Blender, slow, for a film to show.
         opacity: of the bodies over the clip, 0-1.
-        resolution: width and height of the result in pixels, even; that of the clip if not given.
+        resolution: width and height of the result in pixels, even. If not given, that of the clip, or, of views beside
+            each other, what fits 1920 x 1080.
         fps_factor: frames of `video` per frame of the bodies, at least 1.
         blendipose: options of that renderer.
+        encoder: cpu: x264, the same file on every machine; nvenc: NVIDIA's on the GPU; auto: nvenc where it works.
         checkpoints: folder for what is drawn already, from which a run that was killed goes on; removed at the end.
     """
     _check_options(opacity, resolution, fps_factor)
-    backend = make_renderer(renderer, blendipose)
-    scene = _load_scene(video_facts, bodies, cameras, world_cameras if view == "side" else None, fps_factor)
+    scene = _load_scene(video_facts, bodies, cameras, world_cameras, view, fps_factor)
     BodyKind.of(body).check_made(scene.people.body_model, bodies)
+    panels = Panels.beside_each_other(CAPTIONS[view], scene.size_px, resolution) if view in CAPTIONS else None
+    pose, draw, drawn_by = (
+        _skeleton_painting(scene.people)
+        if view == "skeletons"
+        else _body_painting(scene.people, body, make_renderer(renderer, blendipose), opacity)
+    )
+    size_px = panels.panel_px if panels else resolution or scene.size_px
+    drawing = Drawing(scene, view, FrameRanges(video, scene.n_frames), pose, draw, panels, size_px)
+    files = [path and file_digest(path) for path in (video, video_facts, bodies, cameras, world_cameras)]
+    look = [view, renderer, opacity, list(size_px), resolution, fps_factor, repr(blendipose)]
+    chosen = choose_encoder(encoder, panels.size_px if panels else size_px)
+    encoding = Encoding(scene.people.fps, scene.n_frames, SEGMENT_FRAMES[renderer], encoder=chosen)
+    with keeping_segments(checkpoints, out, code_version("render"), files, drawn_by, look) as segments:
+        write_in_segments(out, encoding, drawing.pictures, segments, audio_from=video, what=f"render {view}")
+
+
+def _body_painting(people: Bodies, body: Path, backend: Renderer, opacity: float) -> tuple[Pose, Draw, Part]:
+    """How to draw people as bodies, and what that depends on besides the people."""
     model = load_body_model(body)
     meshes = BodyMeshes(model)
-    size_px = resolution or scene.size_px
-    drawing = _Drawing(scene, view, FrameRanges(video, scene.n_frames), meshes, size_px, backend, opacity)
-    files = [path and file_digest(path) for path in (video, video_facts, bodies, cameras, world_cameras)]
-    look = [view, renderer, opacity, list(size_px), fps_factor, repr(blendipose)]
-    encoding = Encoding(scene.people.fps, scene.n_frames, SEGMENT_FRAMES[renderer])
-    with keeping_segments(checkpoints, out, code_version("render"), files, _arrays_of(model), look) as segments:
-        write_in_segments(out, encoding, drawing.pictures, segments, audio_from=video, what=f"render {view}")
+
+    def draw(views: Iterable[ViewFrame], size_px: tuple[int, int]) -> Iterator[np.ndarray]:
+        return backend.render(views, meshes.faces, size_px, opacity)
+
+    return functools.partial(posed_bodies, people, meshes), draw, _arrays_of(model)
+
+
+def _skeleton_painting(people: Bodies) -> tuple[Pose, Draw, Part]:
+    """The same for skeletons."""
+    n_joints = people.joints.shape[2]
+    shown = slice(body_joints(n_joints))
+    names, parents = skeleton(n_joints)
+    return functools.partial(posed_skeletons, people), SkeletonRenderer(names[shown], parents[shown]).render, None
 
 
 def _arrays_of(model: "smplfitter.pt.BodyModel") -> Part:
@@ -101,88 +126,28 @@ def _check_options(opacity: float, resolution: tuple[int, int] | None, fps_facto
         raise UserError(f"resolution is {resolution}, expected two even numbers of pixels, width and height.")
 
 
-@dataclass(frozen=True)
-class _Scene:
-    """What there is to draw, at the frame rate of the result."""
-
-    people: Bodies
-    cameras: Cameras
-    real_cameras: Cameras | None
-    n_frames: int
-    size_px: tuple[int, int]
-    shot_starts: list[int]
-    """First frame of every shot but the first."""
-    trail: CameraTrail | None
-    """Of the real camera."""
-
-
-def _load_scene(video_facts: Path, bodies: Path, cameras: Path, world_cameras: Path | None, fps_factor: int) -> _Scene:
+def _load_scene(
+    video_facts: Path, bodies: Path, cameras: Path, world_cameras: Path | None, view: ViewName, fps_factor: int
+) -> Scene:
     facts, people = VideoFacts.load(video_facts), Bodies.load(bodies)
     people = dataclasses.replace(people, fps=facts.fps)
-    paths = [cameras] if world_cameras is None else [cameras, world_cameras]
-    all_cameras = [Cameras.load(path) for path in paths]
-    lengths = [people.visible.shape[1], *(len(c.T_world_cam) for c in all_cameras)]
+    if view in CAPTIONS and world_cameras is None:
+        raise UserError(f"world_cameras: not given, expected world_cameras.npz, which the view {view} needs.")
+    real, side = (cameras, None) if view == "camera" else (world_cameras, cameras)
+    loaded = {path: Cameras.load(path) for path in (real, side) if path is not None}
+    lengths = [people.visible.shape[1], *(len(c.T_world_cam) for c in loaded.values())]
     if lengths != [facts.n_frames] * len(lengths):
         raise UserError(
-            f"The clip has {facts.n_frames} frames, but {', '.join(map(str, [bodies, *paths]))} have {lengths}. "
+            f"The clip has {facts.n_frames} frames, but {', '.join(map(str, [bodies, *loaded]))} have {lengths}. "
             "Run the workflow again."
         )
     if fps_factor > 1:
         timing = retiming(facts.n_frames, fps_factor, facts.cuts)
-        people, all_cameras = retime_bodies(people, timing), [retime_cameras(c, timing) for c in all_cameras]
-    real_cameras = None if world_cameras is None else all_cameras[1]
+        people = retime_bodies(people, timing)
+        loaded = {path: retime_cameras(each, timing) for path, each in loaded.items()}
     shot_starts = [cut * fps_factor for cut in facts.cuts]
-    trail = None if real_cameras is None else CameraTrail.of(real_cameras.T_world_cam[:, :3, 3], shot_starts)
-    return _Scene(people, all_cameras[0], real_cameras, facts.n_frames * fps_factor, facts.size_px, shot_starts, trail)
-
-
-@dataclass(frozen=True)
-class _Drawing:
-    """Who draws what, and how."""
-
-    scene: _Scene
-    view: Literal["camera", "side"]
-    images: FrameRanges
-    """Of the clip."""
-    meshes: BodyMeshes
-    size_px: tuple[int, int]
-    backend: Renderer
-    opacity: float
-
-    def pictures(self, start: int, stop: int) -> Iterator[np.ndarray]:
-        """The pictures [start, stop), (height, width, 3) uint8 each.
-
-        Drawn from one frame before, which tells what moved, and by a new start of the renderer: so they do not depend
-        on what was drawn earlier.
-        """
-        frames = range(max(start - 1, 0), stop)
-        drawn = self.backend.render(self._views(frames), self.meshes.faces, self.size_px, self.opacity)
-        return itertools.islice(drawn, start - frames.start, None)
-
-    def _views(self, frames: range) -> Iterator[ViewFrame]:
-        scene, posed = self.scene, posed_bodies(self.scene.people, self.meshes, frames)
-        if self.view == "camera":
-            images = self.images.read(frames.start, frames.stop)
-            return camera_views(frames, images, posed, scene.cameras, self.size_px, scene.shot_starts)
-        real_cameras: Iterable[RealCamera | None] = itertools.repeat(None, len(frames))
-        if scene.real_cameras is not None and scene.trail is not None:
-            images = self.images.read(frames.start, frames.stop)
-            real_cameras = real_camera_frames(frames, images, scene.real_cameras, scene.trail)
-        return side_views(frames, posed, scene.cameras, real_cameras, self.size_px, scene.shot_starts)
-
-
-def posed_bodies(people: Bodies, meshes: BodyMeshes, wanted: range | None = None) -> Iterator[PosedPeople]:
-    """The visible people of every frame, or of the `wanted` ones, in order."""
-    wanted = range(people.visible.shape[1]) if wanted is None else wanted
-    colours = person_colours(len(people.person_ids))
-    opacities = np.where(people.filled, FILLED_OPACITY, 1.0)
-    for start in range(wanted.start, wanted.stop, CHUNK_FRAMES):
-        visible = people.visible[:, start : min(start + CHUNK_FRAMES, wanted.stop)]
-        frames, rows = np.nonzero(visible.T)
-        vertices, _ = meshes.forward(
-            people.pose_rotvecs[rows, start + frames], people.betas[rows], people.trans[rows, start + frames]
-        )
-        for frame in range(visible.shape[1]):
-            here = frames == frame
-            shown = rows[here]
-            yield PosedPeople(shown, vertices[here], colours[shown], opacities[shown, start + frame])
+    real_cameras, side_cameras = (None if path is None else loaded[path] for path in (real, side))
+    trail = None
+    if view in ("side", "triptych") and real_cameras is not None:
+        trail = CameraTrail.of(real_cameras.T_world_cam[:, :3, 3], shot_starts)
+    return Scene(people, real_cameras, side_cameras, facts.n_frames * fps_factor, facts.size_px, shot_starts, trail)

@@ -3,13 +3,15 @@
 import contextlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import framepump
 import numpy as np
 
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.files import atomic_path
+
+Encoder = Literal["cpu", "nvenc"]
 
 
 class FrameSink(Protocol):
@@ -70,7 +72,7 @@ class FrameRanges:
 
 
 class _RepeatableEncoding(framepump.EncoderConfig):
-    """Same pictures, same bytes, on every machine.
+    """Same pictures, same bytes, on every machine, with x264.
 
     With several threads x264's decisions depend on timing. Its lookahead by macroblock trees reads memory it has not
     written where it runs on AVX-512 and the picture is not a multiple of 128 pixels wide.
@@ -78,34 +80,55 @@ class _RepeatableEncoding(framepump.EncoderConfig):
 
     def build_options(self, gpu: bool | int) -> dict[str, str]:
         """Options for the encoder."""
-        return {**super().build_options(gpu), "threads": "1", "mbtree": "0"}
+        return super().build_options(gpu) | ({} if gpu else {"threads": "1", "mbtree": "0"})
 
 
 @contextlib.contextmanager
 def encoding_video(
-    path: Path, fps: float, audio_from: Path | None = None, crf: int = 20, gop: int = 60, b_frames: int = 2
+    path: Path,
+    fps: float,
+    audio_from: Path | None = None,
+    crf: int = 20,
+    encoder: Encoder = "cpu",
+    gop: int = 60,
+    b_frames: int = 2,
 ) -> Iterator[FrameSink]:
     """Encode H.264 into the mp4 at `path` itself, in a thread; otherwise as `writing_video`.
 
     Args:
-        path: of the file.
+        path: to write.
         fps: frames per second.
         audio_from: a video whose audio is copied, if it has any.
-        crf: constant rate factor.
+        crf: constant rate factor, 0-51; NVENC takes it for its own measure of quality.
+        encoder: 'cpu' for x264, 'nvenc' for NVIDIA's on the GPU.
         gop: frames from one key frame to the next, at most.
         b_frames: frames in a row that refer to later ones, at most; without them a player finds a frame sooner.
+
+    Raises:
+        UserError: if NVENC fails.
     """
-    config = _RepeatableEncoding(crf=crf, preset="veryfast", gop=gop, bframes=b_frames)
-    with framepump.VideoWriter(
-        str(path), fps=fps, audio_source_path=str(audio_from) if audio_from else None, encoder_config=config
-    ) as writer:
-        yield writer
-        writer.close()
+    on_gpu = encoder == "nvenc"
+    # Without B-frames packets come in the order of their pictures, so that segments join whatever NVENC's delay is.
+    config = _RepeatableEncoding(crf=crf, preset="veryfast", gop=gop, bframes=0 if on_gpu else b_frames)
+    try:
+        with framepump.VideoWriter(
+            str(path),
+            fps=fps,
+            audio_source_path=str(audio_from) if audio_from else None,
+            gpu=on_gpu,
+            encoder_config=config,
+        ) as writer:
+            yield writer
+            writer.close()
+    except framepump.VideoEncodeError as error:
+        if not on_gpu:
+            raise
+        raise UserError(f"NVENC failed ({error}). Run again with: --config encoder=cpu") from error
 
 
 @contextlib.contextmanager
 def writing_video(path: Path, fps: float, audio_from: Path | None = None, crf: int = 20) -> Iterator[FrameSink]:
-    """Write an H.264 mp4 at `path`, encoded in a thread and renamed to `path` when complete.
+    """Write an H.264 mp4 at `path`, encoded on the CPU in a thread and renamed to `path` when complete.
 
     Args:
         path: where the video appears once the block has ended without an error.

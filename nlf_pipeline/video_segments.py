@@ -25,7 +25,7 @@ from nlf_pipeline.chunk_store import ChunkStore
 from nlf_pipeline.files import atomic_path
 from nlf_pipeline.person_cache import Part
 from nlf_pipeline.progress import progress
-from nlf_pipeline.video import encoding_video
+from nlf_pipeline.video import Encoder, encoding_video
 
 _NAME, _SUFFIX = "segment", ".mp4"
 _FINEST_RATE = 100_000
@@ -44,6 +44,7 @@ class Encoding:
     """Frames in each segment, best a multiple of the distance between key frames; the last may have fewer."""
     crf: int = 20
     """Constant rate factor, 0-51, lower is better."""
+    encoder: Encoder = "cpu"
 
     @property
     def segments(self) -> list[range]:
@@ -55,7 +56,7 @@ class Encoding:
     def depends_on(self) -> list[Part]:
         """What tells segments of one encoding from those of another, encoders included."""
         packages = [f"{name} {version(name)}" for name in ("av", "framepump")]
-        return [self.fps, self.n_frames, self.segment_frames, self.crf, packages]
+        return [self.fps, self.n_frames, self.segment_frames, self.crf, self.encoder, packages]
 
 
 @contextlib.contextmanager
@@ -109,7 +110,7 @@ def write_in_segments(
     for number, frames in missing:
         with (
             chunks.writing_file(_NAME, number, _SUFFIX) as path,
-            encoding_video(path, encoding.fps, crf=encoding.crf) as sink,
+            encoding_video(path, encoding.fps, crf=encoding.crf, encoder=encoding.encoder) as sink,
         ):
             for picture in itertools.islice(pictures, len(frames)):
                 sink.append_data(picture)

@@ -15,9 +15,10 @@ from nlf_pipeline.artefacts import Bodies, Cameras
 from nlf_pipeline.body_models import BodyMeshes, load_body_model
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.geometry import look_at, pinhole_matrix, project, transform_points
-from nlf_pipeline.render import FILLED_OPACITY, posed_bodies, render
+from nlf_pipeline.render import render
 from nlf_pipeline.renderers import BlendiPoseOptions
 from nlf_pipeline.renderers.palette import person_colours
+from nlf_pipeline.renderers.posed_people import FILLED_OPACITY, posed_bodies
 from nlf_pipeline.renderers.retiming import retime_bodies, retime_cameras, retiming
 from nlf_pipeline.renderers.view_frames import bend_like_lens, scaled_intrinsics
 from nlf_pipeline.video import read_frames

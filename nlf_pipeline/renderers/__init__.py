@@ -47,8 +47,10 @@ class ViewFrame:
     """Drawn small where there is no image."""
     person_rows: np.ndarray | None = None
     """(bodies,) int: whose body each is, the same number in every view; None for 0, 1, 2 ... as they come."""
+    stream: int = 0
+    """Views of one stream follow each other in time, also where those of another come in between."""
     starts_shot: bool = False
-    """The view before is of another shot: nothing moved from there to here."""
+    """The view before in the stream is of another shot: nothing moved from there to here."""
 
 
 class Renderer(Protocol):

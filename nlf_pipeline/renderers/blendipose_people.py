@@ -1,6 +1,6 @@
 """People in BlendiPose's scene: one mesh each, kept from view to view."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import blendipose.util  # pyright: ignore[reportMissingImports]
@@ -20,8 +20,8 @@ class _Person:
     mesh: Any
     rgba: np.ndarray
     """(4,) as Blender mixes it: linear RGB, and alpha of one surface."""
-    vertices_before: np.ndarray | None = None
-    """(vertices, 3) Blender's axes, metres; None where the person was not seen in the view before."""
+    vertices_before: dict[int, np.ndarray] = field(default_factory=dict)
+    """Stream of views -> (vertices, 3) Blender's axes, metres; only if the person was seen in the last view there."""
 
 
 class People:
@@ -42,7 +42,7 @@ class People:
         for row, person in self._people.items():
             person.mesh._blender_object.hide_render = row not in rows
             if row not in rows or view.starts_shot:
-                person.vertices_before = None
+                person.vertices_before.pop(view.stream, None)
         colours = blender_colours(view)
         for row, vertices_world, rgba in zip(rows, view.vertices, colours, strict=True):
             vertices = blendipose.util.world_to_blender(vertices_world * MM_PER_M)
@@ -54,10 +54,10 @@ class People:
                 person.rgba = rgba
             person.mesh.update_vertices(vertices)
             if self._motion_blur:
-                before = vertices if person.vertices_before is None else person.vertices_before
+                before = person.vertices_before.get(view.stream, vertices)
                 speeds = np.ascontiguousarray((vertices - before) * fps, np.float32)
                 person.mesh._blender_mesh.attributes["velocity"].data.foreach_set("vector", speeds.ravel())
-                person.vertices_before = vertices
+                person.vertices_before[view.stream] = vertices
 
     def _new_mesh(self, vertices: np.ndarray, rgba: np.ndarray) -> Any:
         """With the surface that BlendiPose gives people."""

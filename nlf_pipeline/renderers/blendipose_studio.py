@@ -65,7 +65,7 @@ class Studio:
         tiles = np.where(dark[..., None], DARK_TILE, np.full(3, LIGHT_TILE)).astype(np.uint8)
         self._ground = add_billboard(tiles, PrincipledBSDFMaterial(specular=0.0, roughness=1.0), scale=GROUND_TILES)
         self._people = People(faces, options.motion_blur)
-        self._camera_before: deltacamera.Camera | None = None
+        self._cameras_before: dict[int, deltacamera.Camera] = {}
         render = bpy.context.scene.render
         render.dither_intensity = 0.0
         render.threads_mode, render.threads = "FIXED", max(len(os.sched_getaffinity(0)), 1)
@@ -149,8 +149,8 @@ class Studio:
         render.pixel_aspect_x, render.pixel_aspect_y = max(1 / aspect, 1.0), max(aspect, 1.0)
         self._set_view(camera, aspect)
         if self._options.motion_blur:
-            self._animate_view(camera, None if view.starts_shot else self._camera_before, aspect)
-            self._camera_before = camera
+            self._animate_view(camera, None if view.starts_shot else self._cameras_before.get(view.stream), aspect)
+            self._cameras_before[view.stream] = camera
 
     def _set_view(self, camera: deltacamera.Camera, aspect: float) -> None:
         self._blendi.set_view_camera(camera)

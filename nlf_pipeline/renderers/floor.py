@@ -1,5 +1,6 @@
 """The plain background of a side view: a checkered floor that fades out, and shadows on it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -7,7 +8,6 @@ import moderngl
 import numpy as np
 
 from nlf_pipeline.geometry import invert_rigid
-from nlf_pipeline.meshes import Topology
 from nlf_pipeline.offscreen import projection_matrix
 from nlf_pipeline.renderers import ViewFrame
 from nlf_pipeline.renderers.shaders import FLOOR_FRAGMENT, FLOOR_VERTEX, SHADOW_FRAGMENT, SHADOW_VERTEX
@@ -55,8 +55,8 @@ def contact_shadow(vertices: np.ndarray, vertex_areas: np.ndarray) -> Shadow:
 class FloorPainter:
     """Draws the floor and the shadows of the bodies on it."""
 
-    def __init__(self, ctx: moderngl.Context, size_px: tuple[int, int], topology: Topology) -> None:
-        self._ctx, self._size_px, self._topology = ctx, size_px, topology
+    def __init__(self, ctx: moderngl.Context, size_px: tuple[int, int]) -> None:
+        self._ctx, self._size_px = ctx, size_px
         self._target = ctx.framebuffer([ctx.renderbuffer(size_px, 4)])
         self._floor = ctx.program(vertex_shader=FLOOR_VERTEX, fragment_shader=FLOOR_FRAGMENT)
         self._shadow = ctx.program(vertex_shader=SHADOW_VERTEX, fragment_shader=SHADOW_FRAGMENT)
@@ -64,11 +64,11 @@ class FloorPainter:
         square = ctx.buffer(np.array([0, 0, 1, 0, 0, 1, 1, 1], np.float32).tobytes())
         self._whole_picture = ctx.vertex_array(self._floor, [(triangle, "2f", "corner")])
         self._square = ctx.vertex_array(self._shadow, [(square, "2f", "corner")])
-        self._texture = ctx.texture((SHADOW_TEXELS, SHADOW_TEXELS), 1, dtype="f4")
-        self._texture.repeat_x = self._texture.repeat_y = False
+        self._textures: moderngl.TextureArray | None = None
 
-    def draw(self, view: ViewFrame) -> np.ndarray:
-        """(height, width, 3) uint8 RGB."""
+    def draw(self, view: ViewFrame, shadows: Sequence[Shadow]) -> np.ndarray:
+        """The floor of a view with shadows on it, (height, width, 3) uint8 RGB."""
+        self._upload(shadows)  # before anything is drawn: writing waits for what is being drawn
         self._target.use()
         self._ctx.disable(moderngl.DEPTH_TEST | moderngl.CULL_FACE | moderngl.BLEND)
         eye, R_world_cam = view.T_world_cam[:3, 3], view.T_world_cam[:3, :3]
@@ -81,17 +81,23 @@ class FloorPainter:
         self._shadow["side"] = SHADOW_SIDE
         self._ctx.enable(moderngl.BLEND)
         self._ctx.blend_func = moderngl.DST_COLOR, moderngl.ZERO
-        for vertices in view.vertices:
-            self._draw_shadow(contact_shadow(vertices, self._topology.vertex_areas(vertices)))
+        for number, shadow in enumerate(shadows):
+            self._shadow["number"] = number
+            self._shadow["centre"] = tuple(shadow.centre)
+            self._square.render(moderngl.TRIANGLE_STRIP)
         self._ctx.disable(moderngl.BLEND)
         pixels = self._target.read(components=3, alignment=1)
         return np.frombuffer(pixels, np.uint8).reshape(*self._size_px[::-1], 3)[::-1]
 
-    def _draw_shadow(self, shadow: Shadow) -> None:
-        self._texture.write(np.ascontiguousarray(shadow.darkness))
-        self._texture.use()
-        self._shadow["centre"] = tuple(shadow.centre)
-        self._square.render(moderngl.TRIANGLE_STRIP)
+    def _upload(self, shadows: Sequence[Shadow]) -> None:
+        if not shadows:
+            return
+        if self._textures is None or self._textures.layers < len(shadows):
+            self._textures = self._ctx.texture_array((SHADOW_TEXELS, SHADOW_TEXELS, len(shadows)), 1, dtype="f4")
+            self._textures.repeat_x = self._textures.repeat_y = False
+        layers = SHADOW_TEXELS, SHADOW_TEXELS, len(shadows)
+        self._textures.write(np.stack([shadow.darkness for shadow in shadows]), viewport=(0, 0, 0, *layers))
+        self._textures.use()
 
 
 def _cam_ray_from_clip(clip_cam: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 Only the box around the bodies is drawn and read back; the rest of a picture is never touched.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import moderngl
 import numpy as np
@@ -14,7 +14,7 @@ from nlf_pipeline.offscreen import Canvas, projection_matrix
 from nlf_pipeline.renderers import ViewFrame
 from nlf_pipeline.renderers.camera_glyph import CameraPainter, drawn_points
 from nlf_pipeline.renderers.compositing import NEAR, composite, covering_box, joint_box
-from nlf_pipeline.renderers.floor import FloorPainter
+from nlf_pipeline.renderers.floor import FloorPainter, contact_shadow
 from nlf_pipeline.renderers.shaders import BODY_FRAGMENT, BODY_VERTEX
 
 GAMMA = 2.2
@@ -31,12 +31,15 @@ class ModernglRenderer:
         try:
             topology = Topology.of(faces, int(faces.max(initial=-1)) + 1)
             bodies = BodyPainter(canvas, topology)
-            floor = FloorPainter(canvas.ctx, size_px, topology)
+            floor = FloorPainter(canvas.ctx, size_px)
             for view in views:
+                surfaces = [topology.normals_and_areas(vertices) for vertices in view.vertices]
+                normals = [normals for normals, _ in surfaces]
                 if view.image is None:
-                    yield bodies.draw_over(floor.draw(view), view, 1.0)
+                    shadows = [contact_shadow(v, areas) for v, (_, areas) in zip(view.vertices, surfaces, strict=True)]
+                    yield bodies.draw_over(floor.draw(view, shadows), view, normals, 1.0)
                 else:
-                    yield bodies.draw_over(view.image, view, opacity)
+                    yield bodies.draw_over(view.image, view, normals, opacity)
         finally:
             canvas.release()
 
@@ -45,7 +48,7 @@ class BodyPainter:
     """Draws the bodies of a view over a picture."""
 
     def __init__(self, canvas: Canvas, topology: Topology) -> None:
-        self._canvas, self._topology = canvas, topology
+        self._canvas = canvas
         ctx = canvas.ctx
         n_vertices = topology.n_vertices
         self._program = ctx.program(vertex_shader=BODY_VERTEX, fragment_shader=BODY_FRAGMENT)
@@ -58,8 +61,10 @@ class BodyPainter:
         )
         self._camera_painter = CameraPainter(ctx, canvas.size_px)
 
-    def draw_over(self, picture: np.ndarray, view: ViewFrame, opacity: float) -> np.ndarray:
-        """A copy of `picture` (height, width, 3) uint8 with the bodies of `view` on it.
+    def draw_over(
+        self, picture: np.ndarray, view: ViewFrame, normals: Sequence[np.ndarray], opacity: float
+    ) -> np.ndarray:
+        """A copy of `picture` (height, width, 3) uint8 with the bodies of `view`, of `normals`, on it.
 
         Bodies are drawn opaque among themselves and then blended once, so that the opacity is the
         same everywhere, whatever overlaps.
@@ -76,13 +81,15 @@ class BodyPainter:
             return picture
         self._canvas.begin(box_px=box_px)
         clip_world = projection_matrix(view.K, size_px, near=NEAR) @ T_cam_world
-        self._draw_bodies(view, clip_world, opacity)
+        self._draw_bodies(view, normals, clip_world, opacity)
         if view.real_camera is not None and glyph_box is not None:
             self._camera_painter.draw(view.real_camera, view.T_world_cam, view.K, clip_world)
         composite(picture, self._canvas.read(box_px), box_px)
         return picture
 
-    def _draw_bodies(self, view: ViewFrame, clip_world: np.ndarray, opacity: float) -> None:
+    def _draw_bodies(
+        self, view: ViewFrame, normals: Sequence[np.ndarray], clip_world: np.ndarray, opacity: float
+    ) -> None:
         self._canvas.ctx.enable(moderngl.CULL_FACE)
         right, _, forward, eye = view.T_world_cam[:3].T
         key_light = 0.45 * right - 0.55 * forward + np.array([0, 0.9, 0])
@@ -90,9 +97,11 @@ class BodyPainter:
         self._program["eye"] = tuple(eye)
         self._program["key_light"] = tuple(key_light / np.linalg.norm(key_light))
         opacities = np.ones(len(view.vertices)) if view.opacities is None else view.opacities
-        for vertices, colour, own_opacity in zip(view.vertices, view.colours, opacities, strict=True):
+        for vertices, own_normals, colour, own_opacity in zip(
+            view.vertices, normals, view.colours, opacities, strict=True
+        ):
             self._program["albedo"] = tuple(colour**GAMMA)
             self._program["opacity"] = float(opacity * own_opacity)
             self._positions.write(np.ascontiguousarray(vertices, np.float32))
-            self._normals.write(np.ascontiguousarray(self._topology.normals(vertices), np.float32))
+            self._normals.write(np.ascontiguousarray(own_normals, np.float32))
             self._mesh.render(moderngl.TRIANGLES)

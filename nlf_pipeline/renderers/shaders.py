@@ -87,10 +87,11 @@ void main() {
 
 SHADOW_FRAGMENT = """#version 330
 in vec2 position;
-uniform sampler2D shadow;
+uniform sampler2DArray shadows;
+uniform int number;       // which of them
 out vec4 colour;          // multiplied with what is there
 void main() {
-    float dark = texture(shadow, position).r;
+    float dark = texture(shadows, vec3(position, number)).r;
     colour = vec4(mix(vec3(1.0), vec3(0.30, 0.32, 0.37), dark), 1.0);
 }
 """
