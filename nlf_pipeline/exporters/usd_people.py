@@ -45,13 +45,13 @@ def add_person(
     for frame, corners in enumerate(_extents(motion.skin, person)):
         root.CreateExtentAttr().Set(_vectors(corners), frame)
     joints = _joint_paths(motion)
-    skeleton = UsdSkel.Skeleton.Define(stage, path.AppendChild("Skeleton"))
+    skeleton = UsdSkel.Skeleton.Define(stage, path.AppendChild(f"{path.name}_skeleton"))
     skeleton.CreateJointsAttr(joints)
     skeleton.CreateJointNamesAttr(list(motion.joint_names))
     skeleton.CreateBindTransformsAttr(_translations(person.joints_rest))
     skeleton.CreateRestTransformsAttr(_translations(_offsets(motion, person)))
-    _add_mesh(stage, path.AppendChild("Body"), motion.skin, person, skeleton, material)
-    animation = UsdSkel.Animation.Define(stage, path.AppendChild("Motion"))
+    _add_mesh(stage, path.AppendChild(f"{path.name}_body"), motion.skin, person, skeleton, material)
+    animation = UsdSkel.Animation.Define(stage, path.AppendChild(f"{path.name}_motion"))
     _animate(animation, motion, person, joints)
     UsdSkel.BindingAPI.Apply(skeleton.GetPrim()).CreateAnimationSourceRel().SetTargets([animation.GetPath()])
 
