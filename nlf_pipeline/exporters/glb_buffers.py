@@ -16,6 +16,8 @@ _COMPONENT_TYPES = {
     np.dtype(np.uint32): pygltflib.UNSIGNED_INT,
     np.dtype(np.float32): pygltflib.FLOAT,
 }
+JUMP_AHEAD_FRAMES = 1 / 16
+"""What jumps in a frame jumps so much before it: the frame's time, rounded, must not come before the jump."""
 _ALIGNMENT = 4
 _SAME = 1e-7
 """Tracks that differ by less from what they are compared with are the same: float32's resolution at 1."""

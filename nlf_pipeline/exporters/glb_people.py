@@ -8,7 +8,7 @@ import pygltflib
 from scipy.spatial.transform import Rotation
 
 from nlf_pipeline.body_kinds import SMPL_JOINT_NAMES, SMPLX_JOINT_NAMES
-from nlf_pipeline.exporters.glb_buffers import GlbBuilder, continuous_quaternions, intervals
+from nlf_pipeline.exporters.glb_buffers import JUMP_AHEAD_FRAMES, GlbBuilder, continuous_quaternions, intervals
 from nlf_pipeline.exporters.motion import Motion, MovingPerson, Skin
 from nlf_pipeline.meshes import Topology
 
@@ -148,9 +148,8 @@ def _add_visibility(builder: GlbBuilder, node: int, visible: np.ndarray, fps: fl
     """Shrink a person to nothing while out of sight; glTF names this as the way to hide what is animated."""
     changes = np.flatnonzero(np.concatenate([[True], visible[1:] != visible[:-1]]))
     scale = np.repeat(visible[changes, None].astype(np.float64), 3, axis=1)
-    if visible.all():
-        return
-    builder.add_track(node, "scale", changes / fps, scale, (1.0, 1.0, 1.0), "STEP")
+    seconds = np.maximum(changes - JUMP_AHEAD_FRAMES, 0) / fps
+    builder.add_track(node, "scale", seconds, scale, (1.0, 1.0, 1.0), "STEP")
 
 
 def _extras(person: MovingPerson) -> dict[str, object]:

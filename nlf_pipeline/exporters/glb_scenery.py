@@ -4,15 +4,13 @@ import numpy as np
 import pygltflib
 from scipy.spatial.transform import Rotation
 
-from nlf_pipeline.exporters.glb_buffers import GlbBuilder, continuous_quaternions
+from nlf_pipeline.exporters.glb_buffers import JUMP_AHEAD_FRAMES, GlbBuilder, continuous_quaternions
 from nlf_pipeline.exporters.glb_people import CAMERA_NODE, FLOOR_NODE
 from nlf_pipeline.exporters.motion import Motion
 
 _OPENCV_TO_GLTF = np.diag([1.0, -1.0, -1.0])
 """glTF's cameras look along -z with y up."""
 _NEAR, _FAR = 0.05, 1000.0
-_HOLD_FRAMES = 1 / 64
-"""Before a cut the camera holds still until so shortly before the first frame of the new shot."""
 _MARGIN = 2.0
 """Floor shown around where people go, metres."""
 _MAX_TILES = 64
@@ -54,12 +52,12 @@ def add_camera(builder: GlbBuilder, motion: Motion) -> None:
 
 
 def _keys(motion: Motion) -> tuple[np.ndarray, np.ndarray]:
-    """Times of keys, and the frame that each shows, with one more before each cut so that nothing blends over it."""
-    cuts = np.array(motion.cuts, dtype=int)
-    times = np.concatenate([np.arange(motion.n_frames), cuts - _HOLD_FRAMES])
-    frames = np.concatenate([np.arange(motion.n_frames), cuts - 1])
+    """Times of keys, and the frame that each shows, with two more before each cut so that nothing blends over it."""
+    frames, cuts = np.arange(motion.n_frames), np.array(motion.cuts, dtype=int)
+    times = np.concatenate([frames, cuts - 2 * JUMP_AHEAD_FRAMES, cuts - JUMP_AHEAD_FRAMES])
+    shown = np.concatenate([frames, cuts - 1, cuts])
     order = np.argsort(times)
-    return times[order] / motion.fps, frames[order]
+    return times[order] / motion.fps, shown[order]
 
 
 def _extras(motion: Motion) -> dict[str, object]:
