@@ -13,12 +13,12 @@ from nlf_pipeline.video import encoding_video, exactly, read_frames
 from nlf_pipeline.video_segments import join_segments
 
 _AREA_PX = 854 * 480
-_SMALLER_AREA_PX = 480 * 270
-_CRF, _LAST_CRF_AT_FULL_SIZE, _WORST_CRF = 27, 33, 42
+_SMALL_AREA_PX = 480 * 270
+_RUNGS = ((27, _AREA_PX), (33, _AREA_PX), (30, _SMALL_AREA_PX), (36, _SMALL_AREA_PX), (42, _SMALL_AREA_PX))
+"""(constant rate factor, pixels), from fine to coarse; what is coarser than the last is of no use."""
 _CRF_PER_HALVING = 6
 """x264's rule of thumb: six steps of the constant rate factor halve the bit rate."""
 _GOP = 15
-_MAX_TRIES = 3
 log = logging.getLogger(__name__)
 
 
@@ -45,25 +45,30 @@ def make_proxy(video: Path, facts: VideoFacts, max_bytes: int) -> bytes | None:
     Raises:
         UserError: if the video has more or fewer frames than it should.
     """
-    crf, area_px = _CRF, _AREA_PX
-    for _ in range(_MAX_TRIES):
+    rung = 0
+    while True:
+        crf, area_px = _RUNGS[rung]
         made = _encoded(video, facts, proxy_size(facts.size_px, area_px), crf)
         if len(made) <= max_bytes:
             return made
-        halvings = math.log2(len(made) / max(max_bytes, 1))
-        crf += math.ceil(_CRF_PER_HALVING * halvings) + 1
-        if crf > _LAST_CRF_AT_FULL_SIZE and area_px == _AREA_PX:
-            area_px = _SMALLER_AREA_PX
-            crf -= round(_CRF_PER_HALVING * math.log2(_AREA_PX / _SMALLER_AREA_PX))
-            crf = max(crf, _CRF)
-        if crf > _WORST_CRF:
+        if rung == len(_RUNGS) - 1:
             return None
-        log.info(
-            "the video takes %.1f MB of the page, %.1f MB are left for it: encoding it again, coarser",
-            len(made) / 1e6,
-            max_bytes / 1e6,
-        )
-    return None
+        told = "the video would take %.1f MB of the %.1f MB that are left in the page: encoding it again, coarser"
+        log.info(told, len(made) / 1e6, max_bytes / 1e6)
+        rung = _next_rung(rung, max_bytes / len(made))
+
+
+def _next_rung(rung: int, wanted: float) -> int:
+    """The first after `rung` that should need no more than this share of its bytes; else the last."""
+    for candidate in range(rung + 1, len(_RUNGS)):
+        if _relative_size(candidate) <= wanted * _relative_size(rung):
+            return candidate
+    return len(_RUNGS) - 1
+
+
+def _relative_size(rung: int) -> float:
+    crf, area_px = _RUNGS[rung]
+    return area_px * 2 ** (-crf / _CRF_PER_HALVING)
 
 
 def _encoded(video: Path, facts: VideoFacts, size_px: tuple[int, int], crf: int) -> bytes:
