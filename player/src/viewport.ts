@@ -1,0 +1,154 @@
+/** The canvas: draws the world when something changed, through the free camera or the recording one. */
+import { type Camera, NoToneMapping, PCFShadowMap, Vector3, VideoTexture, WebGLRenderer } from "three";
+import { Backdrop } from "./backdrop";
+import { CameraView } from "./camera_view";
+import { Orbit } from "./orbit";
+import type { Theme } from "./palette";
+import type { Rect } from "./projection";
+import type { Settings } from "./settings";
+import type { World } from "./world";
+
+const MOST_PIXELS_PER_PIXEL = 2;
+
+export class Viewport {
+  readonly canvas: HTMLCanvasElement;
+  readonly orbit: Orbit;
+  readonly cameraView: CameraView;
+  /** Called after each drawing. */
+  onDrawn: () => void = () => {};
+  private readonly renderer: WebGLRenderer;
+  private readonly backdrop = new Backdrop();
+  private readonly texture: VideoTexture | null;
+  private frame = 0;
+  private scheduled = false;
+  private stale = true;
+
+  /** @throws Error if the browser has no WebGL. */
+  constructor(
+    private readonly holder: HTMLElement,
+    private readonly world: World,
+    private readonly video: HTMLVideoElement | null,
+    private settings: Settings,
+  ) {
+    this.renderer = new WebGLRenderer({ antialias: true, powerPreference: "high-performance" });
+    this.renderer.toneMapping = NoToneMapping;
+    this.renderer.shadowMap.enabled = true;
+    this.renderer.shadowMap.type = PCFShadowMap;
+    this.renderer.shadowMap.autoUpdate = false;
+    this.renderer.autoClear = false;
+    this.renderer.setClearColor(0x0b0d10);
+    this.canvas = this.renderer.domElement;
+    this.canvas.tabIndex = 0;
+    this.canvas.setAttribute("role", "img");
+    holder.append(this.canvas);
+    this.orbit = new Orbit(this.canvas, world, () => this.invalidate());
+    this.cameraView = new CameraView(this.canvas, world.camera, () => this.invalidate());
+    this.texture = video ? new VideoTexture(video) : null;
+    new ResizeObserver(() => this.resize()).observe(holder);
+    this.resize();
+  }
+
+  get camera(): Camera {
+    return this.settings.view === "camera" ? this.cameraView.camera : this.orbit.camera;
+  }
+
+  setTheme(theme: Theme): void {
+    this.world.setTheme(theme);
+    this.invalidate(true);
+  }
+
+  setFrame(frame: number): void {
+    this.frame = frame;
+    this.orbit.setFrame(frame);
+    this.cameraView.setFrame(frame);
+    this.invalidate(true);
+  }
+
+  setSettings(settings: Settings): void {
+    this.settings = settings;
+    this.orbit.enabled = settings.view !== "camera";
+    this.cameraView.enabled = settings.view === "camera";
+    this.invalidate(true);
+  }
+
+  /** Draws soon. @param stale Whether more than the view changed. */
+  invalidate(stale = false): void {
+    this.stale ||= stale;
+    if (this.scheduled) return;
+    this.scheduled = true;
+    requestAnimationFrame(() => this.draw());
+  }
+
+  /** A new picture of the video is there; drawn only where the canvas shows it. */
+  newPicture(): void {
+    if (this.settings.view === "camera" || this.settings.video === "scene") this.invalidate();
+  }
+
+  /** Draws at once. */
+  draw(): void {
+    this.scheduled = false;
+    if (this.stale) {
+      const inScene = this.settings.video === "scene" ? this.pictures() : null;
+      this.world.show(this.frame, this.settings, inScene);
+      this.renderer.shadowMap.needsUpdate = this.settings.view !== "camera";
+      this.stale = false;
+    }
+    const { clientWidth: width, clientHeight: height } = this.canvas;
+    this.renderer.setScissorTest(false);
+    this.renderer.setViewport(0, 0, width, height);
+    this.renderer.clear();
+    if (this.settings.view === "camera") this.drawCamera(height);
+    else this.renderer.render(this.world.scene, this.orbit.camera);
+    this.onDrawn();
+  }
+
+  /** Where a point of the world is on the canvas, pixels of CSS; null if behind the camera. */
+  project(point: Vector3): { x: number; y: number } | null {
+    const seen = point.clone().applyMatrix4(this.camera.matrixWorldInverse);
+    if (seen.z > -0.05) return null;
+    seen.applyMatrix4(this.camera.projectionMatrix);
+    const { x, y, width, height } = this.imageRect();
+    return { x: x + (width * (1 + seen.x)) / 2, y: y + (height * (1 - seen.y)) / 2 };
+  }
+
+  /** The picture as a PNG. */
+  screenshot(): Promise<Blob | null> {
+    this.draw();
+    return new Promise((resolve) => this.canvas.toBlob(resolve, "image/png"));
+  }
+
+  private imageRect(): Rect {
+    if (this.settings.view === "camera") return this.cameraView.rect();
+    return { x: 0, y: 0, width: this.canvas.clientWidth, height: this.canvas.clientHeight };
+  }
+
+  private drawCamera(canvasHeight: number): void {
+    const { x, y, width, height } = this.cameraView.rect();
+    const bottom = canvasHeight - y - height;
+    this.renderer.setViewport(x, bottom, width, height);
+    this.renderer.setScissor(x, bottom, width, height);
+    this.renderer.setScissorTest(true);
+    const pictures = this.pictures();
+    if (pictures) this.backdrop.draw(this.renderer, pictures, 1);
+    this.renderer.render(this.world.scene, this.cameraView.camera);
+    const { opacity } = this.settings;
+    if (pictures && opacity < 1) this.backdrop.draw(this.renderer, pictures, 1 - opacity);
+    this.renderer.setScissorTest(false);
+  }
+
+  /** The video, once it has a picture. */
+  private pictures(): VideoTexture | null {
+    const ready = this.video && this.video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA && !this.video.error;
+    return ready ? this.texture : null;
+  }
+
+  private resize(): void {
+    const { clientWidth: width, clientHeight: height } = this.holder;
+    if (!width || !height) return;
+    this.renderer.setPixelRatio(Math.min(window.devicePixelRatio, MOST_PIXELS_PER_PIXEL));
+    this.renderer.setSize(width, height);
+    this.world.setResolution(width, height);
+    this.orbit.setAspect(width / height);
+    this.draw();
+  }
+}
