@@ -28,7 +28,8 @@ def write(motion: Motion, folder: Path) -> None:
         rows = text_rows(markers.positions.reshape(motion.n_frames, -1), _DECIMALS, "\t")
         with (folder / name).open("w", encoding="ascii", newline="\n") as file:
             file.write(_header(name, markers, motion.fps))
-            file.writelines(f"{i + 1}\t{i / motion.fps:.{_DECIMALS}f}\t{row}\n" for i, row in enumerate(rows))
+            # OpenSim leaves out what is behind the last tab if it is empty, and then misses a column.
+            file.writelines(f"{i + 1}\t{i / motion.fps:.{_DECIMALS}f}\t{row}\t\n" for i, row in enumerate(rows))
 
 
 def _header(name: str, markers: Markers, fps: float) -> str:
