@@ -1,6 +1,7 @@
 """C3D files, read by py-c3d: points, gaps, units and the feet's events."""
 
 import warnings
+from dataclasses import replace
 
 import c3d
 import numpy as np
@@ -9,12 +10,12 @@ from motions import moving_people
 from odd_motions import CASES, make, written
 
 from nlf_pipeline.exporters import make_exporter
-from nlf_pipeline.exporters.c3d import ascii_name, foot_events
-from nlf_pipeline.exporters.markers import person_markers
+from nlf_pipeline.exporters.c3d import foot_events
+from nlf_pipeline.exporters.markers import Markers, person_markers
 
 
 def read(path):
-    """The reader, which has its file in memory, and (frames, points, 5) coordinates, residual, cameras."""
+    """The reader with its parameters, and (frames, points, 5) coordinates, residual, cameras."""
     with path.open("rb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # no analog data
         reader = c3d.Reader(file)
@@ -66,7 +67,14 @@ def test_events_are_where_feet_begin_and_end_to_touch_the_floor(tmp_path):
     make_exporter("c3d")(motion, tmp_path)
     reader, _ = read(tmp_path / "person_1.c3d")
     minutes, seconds = reader.get("EVENT.TIMES").float_array.T
-    found = list(zip((60 * minutes + seconds).round(4), texts(reader, "EVENT.CONTEXTS"), texts(reader, "EVENT.LABELS")))
+    found = list(
+        zip(
+            (60 * minutes + seconds).round(4),
+            texts(reader, "EVENT.CONTEXTS"),
+            texts(reader, "EVENT.LABELS"),
+            strict=True,
+        )
+    )
     assert found == [
         (pytest.approx(0.2), "Left", "Foot Off"),
         (pytest.approx(0.2), "Right", "Foot Strike"),
@@ -97,17 +105,17 @@ def test_events_beyond_a_minute_have_minutes_and_no_more_are_written_than_fit(tm
     assert len(expected) > 255 and np.allclose(60 * minutes + seconds, expected[:255], atol=1e-4)
 
 
-def test_a_clip_longer_than_the_header_can_count_says_so(tmp_path):
-    motion = make("one frame")
-    (person,) = motion.people
-    from nlf_pipeline.exporters import c3d as exporter
-
-    import ezc3d
-
-    file = ezc3d.c3d()
-    exporter._add_trial(file, 70000, ascii_name(person))
-    low, high = file["parameters"]["TRIAL"]["ACTUAL_END_FIELD"]["value"]
-    assert high * 65536 + low == 70000
+def test_more_frames_than_the_header_can_count(tmp_path, monkeypatch):
+    """Of one marker, which is quick; each frame's position says which frame it is."""
+    n_frames = 66000
+    place = np.arange(n_frames)[:, None, None] * np.array([1e-3, 0, 0])
+    monkeypatch.setattr("nlf_pipeline.exporters.c3d.person_markers", lambda *_: Markers(("a",), ("b",), place))
+    motion = moving_people(1, 1)
+    cameras = replace(motion.cameras, T_world_cam=np.repeat(motion.cameras.T_world_cam, n_frames, axis=0))
+    make_exporter("c3d")(replace(motion, cameras=cameras), tmp_path)
+    reader, points = read(tmp_path / "person_1.c3d")
+    assert reader.last_frame == n_frames > reader.header.last_frame
+    assert np.allclose(points[:, 0, 0], np.arange(n_frames), atol=0.01)
 
 
 def test_names_are_ascii_and_never_empty(tmp_path):
