@@ -94,7 +94,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         written, old = temporary / "new", temporary / "old"
         written.mkdir()
         yield written
-        for file in written.rglob("*"):
+        for file in (*written.rglob("*"), written):
             _sync_folder(file)
         if path.exists():
             path.rename(old)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nlf_pipeline.files import atomic_path
+from nlf_pipeline.files import atomic_folder, atomic_path
 
 
 def test_file_appears_at_the_end_and_not_before(tmp_path):
@@ -101,5 +101,95 @@ def test_descriptors_do_not_pile_up(tmp_path):
         with atomic_path(tmp_path / "a.json") as temporary:
             temporary.write_text(str(number))
         with pytest.raises(RuntimeError), atomic_path(tmp_path / "a.json"):
+            raise RuntimeError
+    assert len([*Path("/proc/self/fd").iterdir()]) == before
+
+
+def listing(folder):
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_folder_appears_at_the_end_and_takes_the_place_of_the_old_one(tmp_path):
+    path = tmp_path / "made" / "glb"
+    for text in ("first", "second"):
+        old = listing(path)
+        with atomic_folder(path) as folder:
+            assert not [*folder.iterdir()]
+            (folder / f"{text}.txt").write_text(text)
+            (folder / "below").mkdir()
+            (folder / "below" / "it.txt").write_text(text)
+            assert listing(path) == old
+        assert listing(path) == {f"{text}.txt": text, "below/it.txt": text} and [*path.parent.iterdir()] == [path]
+    (tmp_path / "plain").mkdir()
+    assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_folder_of_no_files_is_an_output_too(tmp_path):
+    with atomic_folder(tmp_path / "bvh"):
+        pass
+    assert (tmp_path / "bvh").is_dir() and [*tmp_path.iterdir()] == [tmp_path / "bvh"]
+
+
+def test_failure_keeps_the_old_folder_and_nothing_else(tmp_path):
+    path = tmp_path / "usd"
+    path.mkdir()
+    (path / "a.usdc").write_text("old")
+    with pytest.raises(RuntimeError), atomic_folder(path) as folder:
+        (folder / "a.usdc").write_text("half")
+        raise RuntimeError
+    assert listing(tmp_path) == {"usd/a.usdc": "old"} and [*tmp_path.iterdir()] == [path]
+
+
+def test_folder_takes_the_place_of_a_file(tmp_path):
+    (tmp_path / "csv").write_text("a file")
+    with atomic_folder(tmp_path / "csv") as folder:
+        (folder / "a.csv").touch()
+    assert listing(tmp_path) == {"csv/a.csv": ""}
+
+
+def test_folders_of_killed_writers_go_and_those_of_writers_that_live_stay(tmp_path):
+    for name in (".glb-abcd1234", ".glb-2-abcd1234", ".usd-abcd1234", "glb-abcd1234"):
+        (tmp_path / name / "new").mkdir(parents=True)
+    with atomic_folder(tmp_path / "glb") as living:
+        (living / "a.glb").write_text("first")
+        with atomic_folder(tmp_path / "glb") as second:
+            (second / "a.glb").write_text("second")
+        assert (living / "a.glb").exists() and listing(tmp_path / "glb") == {"a.glb": "second"}
+    assert listing(tmp_path / "glb") == {"a.glb": "first"}
+    assert {path.name for path in tmp_path.iterdir()} == {"glb", ".glb-2-abcd1234", ".usd-abcd1234", "glb-abcd1234"}
+
+
+def test_a_full_disk_is_told_with_the_name_of_the_folder(tmp_path):
+    path = tmp_path / "glb"
+    with pytest.raises(OSError, match="glb") as caught, atomic_folder(path):
+        raise OSError(errno.ENOSPC, "full")
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(path)) and not [*tmp_path.iterdir()]
+
+
+def test_files_of_a_folder_are_on_the_disk_before_its_name(tmp_path, monkeypatch):
+    steps = []
+    real_sync, real_rename = os.fsync, Path.rename
+
+    def sync(descriptor):
+        steps.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        real_sync(descriptor)
+
+    def rename(self, target):
+        steps.append(f"{self.name} to {Path(target).name}")
+        return real_rename(self, target)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(Path, "rename", rename)
+    with atomic_folder(tmp_path / "glb") as folder:
+        (folder / "a.glb").touch()
+    assert steps == ["a.glb", "new", "new to glb", tmp_path.name]
+
+
+def test_descriptors_of_folders_do_not_pile_up(tmp_path):
+    before = len([*Path("/proc/self/fd").iterdir()])
+    for _ in range(5):
+        with atomic_folder(tmp_path / "glb"):
+            pass
+        with pytest.raises(RuntimeError), atomic_folder(tmp_path / "glb"):
             raise RuntimeError
     assert len([*Path("/proc/self/fd").iterdir()]) == before
