@@ -34,6 +34,8 @@ def estimate(
     device: DeviceName = "auto",
     nlf: NlfOptions = NlfOptions(),  # noqa: B008  (frozen)
     checkpoints: Path | None = None,
+    predictions_file: Path | None = None,
+    masks_file: Path | None = None,
 ) -> None:
     """Estimate the body of every person in every frame, in the camera frame.
 
@@ -52,6 +54,8 @@ def estimate(
         nlf: options of nlf.
         checkpoints: folder for what is done so far of people who are not in `cache` yet, from which a run that was
             stopped goes on; removed at the end. Nothing is kept unless given.
+        predictions_file: for `file`: everybody's bodies in the format of `out`, of all vertices or the body's subset.
+        masks_file: for `file`: the masks of the people in it, in the same order.
 
     Raises:
         UserError: if the files belong to different clips, the body model or the weights are not complete, or the
@@ -67,7 +71,7 @@ def estimate(
     clip = None if cache is None and checkpoints is None else file_digest(video)
     people, chunks = PersonCache(cache, clip), ChunkStore(checkpoints, clip, code_version("estimate"))
     person_ids = np.array(tracks.person_ids, dtype=np.int64)
-    method = make_estimator(estimator, body, people, weights, device, nlf, chunks)
+    method = make_estimator(estimator, body, people, weights, device, nlf, chunks, predictions_file, masks_file)
     with writing_predictions(out, person_ids, facts.fps, facts.n_frames) as sink:
         for frame in method.estimate(read_frames(video), facts, tracks, detected, lens):
             sink.append(frame)

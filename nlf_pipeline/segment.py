@@ -33,6 +33,7 @@ def segment(
     weights: Path = WEIGHTS_DIR,
     device: DeviceName = "auto",
     checkpoints: Path | None = None,
+    masks_file: Path | None = None,
 ) -> None:
     """Find people, follow them through the clip, and mark their pixels.
 
@@ -55,15 +56,16 @@ def segment(
         device: where `stcn` and `nlf` run.
         checkpoints: folder for what is done so far, from which a run that was stopped goes on; removed at the end.
             Nothing is kept unless given.
+        masks_file: for the backend `file`: everybody's masks, in the format of `out`; all of them are followed.
 
     Raises:
-        UserError: if max_persons, seg_init_time or an option is out of range, a select_point lies on nobody, or weights
-            are missing or wrong.
+        UserError: if max_persons, seg_init_time or an option is out of range, a select_point lies on nobody, weights
+            are missing or wrong, or the file is of another clip.
     """
     facts = VideoFacts.load(video_facts)
     choice = _people_choice(facts, max_persons, select_points, seg_init_time)
     chunks = ChunkStore(checkpoints, None if checkpoints is None else file_digest(video))
-    backend = make_segmenter(segmenter, stcn, nlf, weights, device, chunks)
+    backend = make_segmenter(segmenter, stcn, nlf, weights, device, chunks, masks_file)
     people = backend.segment(read_frames(video), facts, choice)
     if not people.followed.person_ids:
         log.warning("%s: no person was found; all later results will be empty.", facts.video_id)

@@ -8,6 +8,7 @@ import framepump
 
 from nlf_pipeline.artefacts import Intrinsics, VideoFacts
 from nlf_pipeline.chunk_store import ChunkStore
+from nlf_pipeline.errors import UserError
 from nlf_pipeline.estimators.nlf_options import NlfOptions
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.person_cache import PersonCache
@@ -15,7 +16,7 @@ from nlf_pipeline.predictions import FramePredictions
 from nlf_pipeline.torch_devices import DeviceName
 from nlf_pipeline.weights.registry import weights_path
 
-EstimatorName = Literal["blazepose", "nlf"]
+EstimatorName = Literal["blazepose", "nlf", "file"]
 
 
 class BodyEstimator(Protocol):
@@ -45,6 +46,8 @@ def make_estimator(
     device: DeviceName,
     nlf: NlfOptions,
     checkpoints: ChunkStore = ChunkStore(None),  # noqa: B008  (keeps nothing)
+    predictions_file: Path | None = None,
+    masks_file: Path | None = None,
 ) -> BodyEstimator:
     """The backend called `name`.
 
@@ -56,9 +59,12 @@ def make_estimator(
         device: where models run that can use a GPU.
         nlf: options of NLF.
         checkpoints: of the clip, for people who are half done; nlf keeps all in the cache as it goes.
+        predictions_file: for `file`.
+        masks_file: for `file`: the masks of the people in it.
 
     Raises:
-        UserError: if the body model or the weights are not complete, or the device cannot be used.
+        UserError: if the body model or the weights are not complete, the device cannot be used, or `file`
+            lacks its files.
     """
     match name:
         case "blazepose":
@@ -69,3 +75,9 @@ def make_estimator(
             from nlf_pipeline.estimators.nlf import NlfEstimator
 
             return NlfEstimator(body_dir, cache, weights_path(weights, nlf.model), device, nlf)
+        case "file":
+            from nlf_pipeline.estimators.file import FileEstimator
+
+            if predictions_file is None or masks_file is None:
+                raise UserError("estimator=file needs predictions_file and masks_file, with the same people in both.")
+            return FileEstimator(body_dir, predictions_file, masks_file)

@@ -9,13 +9,14 @@ import framepump
 
 from nlf_pipeline.artefacts import IdentityDoubts, VideoFacts
 from nlf_pipeline.chunk_store import ChunkStore
+from nlf_pipeline.errors import UserError
 from nlf_pipeline.estimators.nlf_options import NlfOptions
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.segmenters.stcn_options import StcnOptions
 from nlf_pipeline.torch_devices import DeviceName
 from nlf_pipeline.weights.registry import weights_path
 
-SegmenterName = Literal["blazepose", "stcn", "nlf"]
+SegmenterName = Literal["blazepose", "stcn", "nlf", "file"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ def make_segmenter(
     weights: Path,
     device: DeviceName,
     checkpoints: ChunkStore = ChunkStore(None),  # noqa: B008  (keeps nothing)
+    masks_file: Path | None = None,
 ) -> Segmenter:
     """The backend called `name`, imported only now, since each may need an environment of its own.
 
@@ -64,9 +66,10 @@ def make_segmenter(
         weights: folder with models' weights.
         device: where models run that can use a GPU.
         checkpoints: of the clip that is to be segmented, for what is done of it.
+        masks_file: for `file`.
 
     Raises:
-        UserError: if an option is out of its range, or weights are missing or wrong.
+        UserError: if an option is out of its range, weights are missing or wrong, or `file` has no file.
     """
     match name:
         case "blazepose":
@@ -81,3 +84,9 @@ def make_segmenter(
             from nlf_pipeline.segmenters.nlf import NlfSegmenter
 
             return NlfSegmenter(weights_path(weights, nlf.model), device, nlf, checkpoints)
+        case "file":
+            from nlf_pipeline.segmenters.file import FileSegmenter
+
+            if masks_file is None:
+                raise UserError("segmenter=file needs masks_file, the file that holds the masks.")
+            return FileSegmenter(masks_file)
