@@ -36,10 +36,13 @@ STAGES = {
     "render": "render",
     "evaluate": "evaluate",
     "report": "report",
+    "player": "player",
     "write-export": "export",
+    "export-reference": "export_reference",
     "render-demo": "render_demo",
     "doctor": "doctor",
     "status": "status",
+    "view": "view",
 }
 """Command -> module of this package, whose last part is also its function's name."""
 GROUPS = {

@@ -19,7 +19,9 @@ from nlf_pipeline.workflow.chosen_files import (
     check_registered_body,
     environment_file,
     for_depth,
+    interpolated_clip,
     name_of_body,
+    page_digest,
     shown_clip,
     weight_records,
 )
@@ -45,7 +47,7 @@ from nlf_pipeline.workflow.stopping import all_or_stop, or_stop
 from nlf_pipeline.workflow.torn_records import redo_torn_records
 from nlf_pipeline.workflow.video_inputs import VideoInputs
 from nlf_pipeline.workflow.videos.lists import videos_of_run
-from nlf_pipeline.workflow.states.video_states import FINISHED
+from nlf_pipeline.workflow.wanted import remember_wanted, wanted_names
 
 # A plan of many videos is millions of objects, all needed to the end: looking for garbage takes a fifth of planning.
 gc.disable()
@@ -84,10 +86,13 @@ def names_of(wildcards):
     return or_stop(INPUTS.told_names, wildcards.video)
 
 
+def page_of(wildcards):
+    return page_digest()
+
+
 def wanted_files(video):
     """What a run makes of one video."""
-    names = [*FINISHED, *(["evaluation.json"] if INPUTS.has_truth(video) else [])]
-    return [f"results/{video}/{name}" for name in names]
+    return [f"results/{video}/{name}" for name in wanted_names(SETTINGS.of(video), INPUTS.has_truth(video))]
 
 
 @functools.cache
@@ -109,6 +114,8 @@ def prepare_run():
     took from Snakemake's records is made again. The locks last as long as this process.
     """
     hold_run_locks()
+    for video in VIDEOS:
+        remember_wanted(wanted_names(SETTINGS.of(video), INPUTS.has_truth(video)), video, RESULTS)
     redo_torn_records(Path(".snakemake"))
     tell = functools.partial(print, file=sys.stderr)
     if remembered_runs(locked_names(), LOCKS) and or_stop(wait_for_leftovers, locked_names(), LOCKS, tell):

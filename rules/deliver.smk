@@ -1,4 +1,9 @@
 # Results in other forms, and how good they are.
+EXPORT_FORMATS = [name for name in SCHEMA["properties"]["export"]["items"]["enum"] if name not in ("fbx", "reference")]
+
+
+def format_of(wildcards):
+    return wildcards.format
 
 
 rule evaluate:
@@ -68,3 +73,107 @@ rule report:
         " --world-cameras {input.world_cameras:q} --edits results/{wildcards.video:q}/tracks.yaml"
         " --html-out {output.html:q} --json-out {output.json:q}"
         " --evaluation={input.evaluation:q}"
+
+
+rule player:
+    input:
+        video="results/{video}/clip.mp4",
+        facts="results/{video}/video.json",
+        bodies="results/{video}/bodies.npz",
+        world_cameras="results/{video}/world_cameras.npz",
+        body=of_video(body_file),
+    output:
+        report("results/{video}/player.html", category="Player", labels={"video": "{video}"}),
+    log:
+        "logs/{video}/player.log",
+    conda:
+        "../envs/core.yaml"
+    threads: 2
+    resources:
+        **needs("player"),
+    params:
+        key=key_of("player", names=names_of, page=page_of),
+    message:
+        "{wildcards.video}: make the player{params.key.change}"
+    shell:
+        "exec nlf-pipeline --log {log:q} --key {params.key:q} player"
+        " --video {input.video:q} --video-facts {input.facts:q} --bodies {input.bodies:q}"
+        " --world-cameras {input.world_cameras:q} --edits results/{wildcards.video:q}/tracks.yaml --out {output:q}"
+
+
+rule export:
+    input:
+        facts="results/{video}/video.json",
+        bodies="results/{video}/bodies.npz",
+        world_cameras="results/{video}/world_cameras.npz",
+        body=of_video(body_file),
+    output:
+        directory("results/{video}/export/{format}"),
+    log:
+        "logs/{video}/export_{format}.log",
+    wildcard_constraints:
+        format="|".join(EXPORT_FORMATS),
+    conda:
+        "../envs/core.yaml"
+    resources:
+        **needs("export"),
+    params:
+        key=key_of("export", "logs/{video}/export_{format}.log", format=format_of, names=names_of),
+    message:
+        "{wildcards.video}: export as {wildcards.format}{params.key.change}"
+    shell:
+        "exec nlf-pipeline --log {log:q} --key {params.key:q} write-export"
+        " --video-facts {input.facts:q} --bodies {input.bodies:q} --world-cameras {input.world_cameras:q}"
+        " --edits results/{wildcards.video:q}/tracks.yaml --out {output:q}"
+
+
+rule export_fbx:
+    input:
+        "results/{video}/export/glb",
+    output:
+        directory("results/{video}/export/fbx"),
+    log:
+        "logs/{video}/export_fbx.log",
+    conda:
+        "../envs/blender.yaml"
+    threads: 2
+    resources:
+        **needs("export_fbx"),
+    params:
+        key=key_of("export_fbx"),
+    message:
+        "{wildcards.video}: export as fbx{params.key.change}"
+    shell:
+        "exec nlf-pipeline --log {log:q} --key {params.key:q} export-fbx --glb {input:q} --out {output:q}"
+
+
+rule export_reference:
+    input:
+        video="results/{video}/clip.mp4",
+        facts="results/{video}/video.json",
+        masks="results/{video}/masks.json",
+        people_mask="results/{video}/people_mask.json",
+        predictions="results/{video}/predictions.xz",
+        bodies="results/{video}/bodies.npz",
+        world_cameras="results/{video}/world_cameras.npz",
+        view_cameras="results/{video}/view_cameras.npz",
+        interpolated=of_video(interpolated_clip),
+        body=of_video(body_file),
+    output:
+        directory("results/{video}/export/reference"),
+    log:
+        "logs/{video}/export_reference.log",
+    conda:
+        "../envs/core.yaml"
+    resources:
+        **needs("export_reference"),
+    params:
+        key=key_of("export_reference"),
+    message:
+        "{wildcards.video}: export as the reference pipeline's files{params.key.change}"
+    shell:
+        "exec nlf-pipeline --log {log:q} --key {params.key:q} export-reference"
+        " --video {input.video:q} --video-facts {input.facts:q} --masks {input.masks:q}"
+        " --people-mask {input.people_mask:q} --predictions {input.predictions:q} --bodies {input.bodies:q}"
+        " --world-cameras {input.world_cameras:q} --view-cameras {input.view_cameras:q} --out {output:q}"
+        " --interpolated-video={input.interpolated:q}"

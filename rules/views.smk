@@ -1,5 +1,19 @@
 # Pictures of the result.
-CAMERAS_OF_VIEW = {"camera": "world_cameras.npz", "side": "view_cameras.npz"}
+CAMERAS_OF_VIEW = {
+    "camera": "world_cameras.npz",
+    "side": "view_cameras.npz",
+    "triptych": "view_cameras.npz",
+    "skeletons": "view_cameras.npz",
+}
+
+
+def kind_of(wildcards):
+    return wildcards.kind
+
+
+def of_preview(kinds, name):
+    """A file that previews of some kinds are drawn from; others do without."""
+    return lambda wildcards: f"results/{wildcards.video}/{name}" if wildcards.kind in kinds.split() else []
 
 
 rule plan_view:
@@ -66,7 +80,7 @@ rule render:
     log:
         "logs/{video}/render_{view}.log",
     wildcard_constraints:
-        view="camera|side",
+        view="|".join(CAMERAS_OF_VIEW),
     conda:
         of_video(environment_file, "renderer")
     threads: 2
@@ -83,3 +97,35 @@ rule render:
         " --video-facts {input.facts:q} --bodies {input.bodies:q} --cameras {input.cameras:q}"
         " --world-cameras {input.real_cameras:q} --out {output:q}"
         " --checkpoints results/{wildcards.video:q}/.checkpoints/render_{wildcards.view}"
+
+
+rule preview:
+    input:
+        video="results/{video}/clip.mp4",
+        facts="results/{video}/video.json",
+        masks=of_preview("masks", "masks.json"),
+        intrinsics=of_preview("camera predictions", "intrinsics.json"),
+        camera_path=of_preview("camera", "camera_path.npz"),
+        camera_report=of_preview("camera", "camera_report.json"),
+        predictions=of_preview("predictions", "predictions.xz"),
+    output:
+        image="results/{video}/previews/{kind}.png",
+        video="results/{video}/previews/{kind}.mp4",
+    log:
+        "logs/{video}/preview_{kind}.log",
+    wildcard_constraints:
+        kind="masks|camera|predictions",
+    conda:
+        "../envs/core.yaml"
+    resources:
+        **needs("preview"),
+    params:
+        key=key_of("preview", "logs/{video}/preview_{kind}.log", kind=kind_of),
+    message:
+        "{wildcards.video}: draw a preview of the {wildcards.kind}{params.key.change}"
+    shell:
+        "exec nlf-pipeline --log {log:q} --key {params.key:q} preview"
+        " --video {input.video:q} --video-facts {input.facts:q}"
+        " --masks={input.masks:q} --intrinsics={input.intrinsics:q} --camera-path={input.camera_path:q}"
+        " --camera-report={input.camera_report:q} --predictions={input.predictions:q}"
+        " --image-out {output.image:q} --video-out {output.video:q}"

@@ -42,7 +42,7 @@ NETWORKS = {
 YOUTUBE = "dQw4w9WgXcQ"
 VIDEOS = {
     "plain": {},
-    "full": {"fps_factor": 2},
+    "full": {"fps_factor": 2, "player": True, "export": ["glb", "csv", "reference"]},
     "networks": {**NETWORKS, "fps_factor": 2},
     "nlf": {"segmenter": "nlf"},
     "own_camera": {"camera_file": "poses.npz"},
@@ -62,6 +62,7 @@ OTHER_VALUES = {
     "depth": "zoedepth", "device": "cpu", "select_points": [[1, 2]], "seg_init_time": 1, "camera_file": "other.npz",
     "droid_fov_min": 40, "fov": 70, "person_height": 1.8, "measured_distance": [2, 1, 2, 3, 4, 1.5], "droid_env": "env",
     "body_model": "anny", "body_models_dir": "licensed2", "resolution": [64, 48], "renderer": "poseviz",
+    "export": [], "views": ["camera"], "previews": [],
 }  # fmt: skip
 """Where the schema does not tell which other value a setting can have."""
 REFUSED = {
@@ -70,6 +71,8 @@ REFUSED = {
 }  # fmt: skip
 """Setting -> the videos with settings of which it makes no sense."""
 GRAPH = rule_graph(REPOSITORY)
+FILES_OF_ONE_RULE = re.compile("^(render|interpolate|export|preview)_(?!demo|fbx|reference).*")
+"""Names of logs in which the name of a rule is followed by that of a file."""
 
 
 def other_value(setting):
@@ -112,7 +115,7 @@ class Workplace:
         found = {video: set() for video in VIDEOS}
         for folder, name in re.findall(r"--log logs/(\S+)/(\S+)\.log --key", told.stdout):
             if folder in found:
-                found[folder].add(re.sub("^(render|interpolate)_.*", r"\1", name) if name != "render_demo" else name)
+                found[folder].add(FILES_OF_ONE_RULE.sub(r"\1", name))
             else:
                 rule, body = "_".join(name.split("_")[:2]), "_".join(name.split("_")[2:])
                 for video in VIDEOS:
@@ -252,6 +255,9 @@ def rules_of(settings, video):
     missing |= set() if video == YOUTUBE else {"download"}
     missing |= set() if video in WITH_TRUTH else {"evaluate"}
     missing |= set() if settings["fps_factor"] > 1 else {"interpolate"}
+    missing |= set() if settings["player"] else {"player"}
+    missing |= set() if set(settings["export"]) - {"reference"} else {"export"}
+    missing |= set() if "reference" in settings["export"] else {"export_reference"}
     return set(RULES) - missing
 
 

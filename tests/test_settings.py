@@ -91,6 +91,12 @@ def test_lists_on_the_command_line_hold_numbers():
         ("opacity=.nan", ["opacity", "nan", "0 to 1"]),
         ("time_range=[0,.inf]", ["time_range", "inf", "seconds"]),
         ("video_id=a,a", ["video_id", "each once"]),
+        ("export=glb", ["export", "'glb' (str)", "a list such as [glb, usd]", "nerfstudio"]),
+        ("export=[glb,gltf]", ["export", "'gltf'", "in the list", "amass"]),
+        ("export=[glb,glb]", ["export", "each once"]),
+        ("views=[top]", ["views", "'top'", "camera, side, triptych and skeletons"]),
+        ("previews=true", ["previews", "True", "masks, camera and predictions"]),
+        ("player=maybe", ["player", "true or false"]),
     ],
 )
 def test_wrong_value_names_key_value_and_what_is_allowed(setting, shown):

@@ -36,6 +36,15 @@ def test_every_stage_has_its_settings_listed():
     assert set(STAGES.values()) - {"doctor", "status"} == set(STAGE_OPTIONS) - {"weights"}
 
 
+def test_the_code_of_one_format_is_in_the_keys_of_that_format_alone():
+    settings = completed_settings(DEFAULTS)
+    glb, bvh = (json.loads(stage_key("export", settings, format=name)) for name in ("glb", "bvh"))
+    assert glb.pop("format") == "glb" and bvh.pop("format") == "bvh"
+    assert glb.pop("code") != bvh.pop("code") and glb == bvh
+    words = read_key(stage_key("export", settings, format="glb"), "export").words({})
+    assert words == ["--body=resources/body_models/open", "--format=glb"]
+
+
 def test_same_numbers_give_the_same_key():
     assert key("fit", smoothing=0) == key("fit", smoothing=0.0) != key("fit", smoothing=0.1)
     assert key("render", resolution=[64, 48]) == key("render", resolution=[64.0, 48.0])

@@ -17,7 +17,8 @@ from nlf_pipeline.status import status
 from nlf_pipeline.workflow.job_records import recording
 from nlf_pipeline.workflow.run_lock import hold_locks
 from nlf_pipeline.workflow.states.status_table import duration, format_json, format_states
-from nlf_pipeline.workflow.states.video_states import FINISHED, known_videos, read_states
+from nlf_pipeline.workflow.states.video_states import known_videos, read_states
+from nlf_pipeline.workflow.wanted import ALWAYS, remember_wanted
 
 NOW = time.time()
 WAITS = "waits for a GPU"
@@ -59,7 +60,7 @@ class Tree:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "video.json").write_text(json.dumps({"n_frames": 9000, "fps": 30.0}))
         (folder / "report.json").write_text(json.dumps({"verdict": verdict}))
-        for name in (*FINISHED, "report.json"):
+        for name in (*ALWAYS, "report.json"):
             (folder / name).touch()
             os.utime(folder / name, (NOW - age, NOW - age))
 
@@ -86,6 +87,22 @@ def test_a_finished_video(tree):
     assert re.fullmatch(r"walk +9,000 +5:00\.0 +done +40 s +good +estimate 38 s, fetch 2\.0 s", line)
     os.utime(tree.results / "walk/bodies.npz", (NOW - 1, NOW - 1))
     assert tree.state("walk").verdict is None  # it is about older bodies
+
+
+def test_a_video_is_done_when_what_its_last_run_wanted_is_there(tree):
+    tree.finish("walk")
+    tree.record("walk", "fetch")
+    assert tree.state("walk").state == "done", "nothing is said"
+    remember_wanted([*ALWAYS, "side_view.mp4", "export/glb"], "walk", tree.results)
+    assert tree.state("walk").state == "unfinished"
+    (tree.results / "walk/side_view.mp4").touch()
+    (tree.results / "walk/export/glb").mkdir(parents=True)
+    assert tree.state("walk").state == "done"
+    remember_wanted([*ALWAYS, "player.html"], "walk", tree.results)
+    assert tree.state("walk").state == "unfinished"
+    remember_wanted(ALWAYS, "walk", tree.results)
+    assert tree.state("walk").state == "done"
+    assert known_videos(tree.results, tree.logs) == ["walk"]
 
 
 def test_a_failed_video_says_where_and_why(tree):

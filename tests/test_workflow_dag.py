@@ -19,6 +19,7 @@ ALL_STAGES = {
     "world", "plan-view", "render", "report",
 }  # fmt: skip
 AFTER_AN_EDIT = ALL_STAGES - {"fetch", "segment", "semantic-masks", "track-camera"}
+EXPORTS, VIEWS, PREVIEWS = "[glb,reference]", "[camera,side,triptych,skeletons]", "[]"
 ALL_RULES = {stage.replace("-", "_") for stage in ALL_STAGES}
 
 
@@ -52,6 +53,39 @@ def test_setting_reruns_only_what_depends_on_it(finished, setting, rules):
     assert finished.planned("video_id=clip", setting) == rules
 
 
+@pytest.mark.parametrize(
+    ("settings", "rules"),
+    [
+        (["views=[]"], set()),
+        (["views=[side]"], set()),
+        (["views=[side,triptych,skeletons]"], {"render"}),
+        (["player=true"], {"player"}),
+        (["export=[glb,colmap]"], {"export"}),
+    ],
+)
+def test_what_is_wanted_besides_is_made_of_what_is_there(finished, settings, rules):
+    assert finished.planned("video_id=clip", *settings) == rules
+
+
+def test_each_video_is_made_into_what_its_row_says(tmp_path):
+    run = Run(tmp_path)
+    for name in ("a.mp4", "b.mp4"):
+        run.add_video(name)
+    (run.folder / "videos.csv").write_text(
+        'video_id,export,views,player\na,"[amass,trc]",[],true\nb,"[glb]","[camera]",\n'
+    )
+    assert run.stages("videos=videos.csv", "export=[csv]") >= {"player", "write-export"}
+    made = {
+        str(path.relative_to(run.folder / "results"))
+        for pattern in ("*.mp4", "player.html", "export/*")
+        for path in (run.folder / "results").glob(f"*/{pattern}")
+    }
+    clips = {"a/clip.mp4", "b/clip.mp4"}
+    assert made == clips | {"a/export/amass", "a/export/trc", "a/player.html", "b/export/glb", "b/camera_view.mp4"}
+    assert run.stages("videos=videos.csv", "export=[csv]") == set()
+    assert run.stages("videos=videos.csv", "export=[csv]", "views=[]") == set()
+
+
 def test_changed_setting_is_done_once_and_leaves_the_rest_alone(finished):
     camera_view = finished.folder / "results/clip/camera_view.mp4"
     before = camera_view.stat().st_mtime_ns
@@ -68,8 +102,10 @@ def test_edits_of_tracks_rerun_what_depends_on_people_and_nothing_of_the_camera(
     run.add_video("clip.mp4")
     run.stages("video_id=clip")
     file = run.folder / "results/clip/tracks.yaml"
+    more = ("player=true", "export=[glb]")
+    assert run.stages("video_id=clip", *more) == {"player", "write-export"}
     file.write_text("people:\n  1: Anna\n")
-    assert run.stages("video_id=clip") == {"report"}
+    assert run.stages("video_id=clip", *more) == {"report", "player", "write-export"}
     swap = "edits:\n  - swap: [1, 2]\n    from: 3.2\n"
     file.write_text(swap)
     told = run.snakemake("--dry-run", "--config", "video_id=clip")
@@ -108,6 +144,7 @@ def test_rules_call_the_stages_with_options_that_they_have(tmp_path, models, ren
         "--dry-run", "--printshellcmds", "--config", "video_id=demo,-rfABC_1234", "fps_factor=2", "time_range=[0,1]",
         "select_points=[[1,2],[3,4]]", "resolution=[64,48]", "fov=60", "body_model=smpl", f"body_models_dir={tmp_path}",
         f"models={models}", f"renderer={renderer}", f"segmenter={segmenter}", f"depth={depth}",
+        "player=true", f"export={EXPORTS}", f"views={VIEWS}", f"previews={PREVIEWS}",
     )  # fmt: skip
     calls = [shlex.split(line) for line in re.findall(r"exec nlf-pipeline (.*)", told.stdout + told.stderr)]
     commands = {}
@@ -177,7 +214,7 @@ def test_several_videos_share_one_body(tmp_path):
     run.stages("video_id=a,b,007,1e5")
     calls = (run.folder / "calls.log").read_text().split()
     assert calls.count("build-body") == 1 and calls.count("fetch") == 4
-    assert {path.name for path in (run.folder / "results").iterdir()} == {"a", "b", "007", "1e5", ".locks"}
+    assert {path.name for path in (run.folder / "results").iterdir()} == {"a", "b", "007", "1e5", ".locks", ".wanted"}
 
 
 def test_id_like_a_youtube_one_is_downloaded_once(tmp_path):

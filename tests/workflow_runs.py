@@ -44,10 +44,12 @@ if pathlib.Path("wait_at").exists() and pathlib.Path("wait_at").read_text() == s
     time.sleep(60)
 outputs = [options[key] for key in ("--out", "--facts-out", "--bystanders-out", "--doubts-out", "--out-intrinsics",
                                     "--out-path", "--out-report", "--bodies-out", "--cameras-out",
-                                    "--html-out", "--json-out") if key in options]
+                                    "--html-out", "--json-out", "--image-out", "--video-out") if key in options]
 if stage in ("build-body", "import-body"):
     names = {body_files}
     outputs = [options["--out"] + "/" + name for name in names]
+if stage in ("write-export", "export-fbx", "export-reference"):
+    outputs = [options["--out"] + "/file"]
 if stage == "render-demo":
     outputs += [options["--truth"] + "/" + name for name in ("bodies.npz", "world_cameras.npz", "masks.json")]
 for output in outputs:

@@ -1,5 +1,7 @@
 """Which files settings stand for: what rules read and make. A `{video}` in a name stands for the video's id."""
 
+import functools
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ from nlf_pipeline.weights.registry import load_body_models
 from nlf_pipeline.workflow.model_sets import environment, weight_files
 from nlf_pipeline.workflow.stage_options import BODY_MODELS_DIR
 
+_PLAYER_PAGE = Path(__file__).resolve().parents[1] / "player_page"
+_DIGEST_DIGITS = 16
 _MODEL_PARTS = frozenset({"cameras", "images", "points3D", "rigs", "frames"})
 
 
@@ -55,6 +59,11 @@ def shown_clip(settings: Mapping[str, Any]) -> str:
     return "results/{video}/clip" + ("" if settings["fps_factor"] == 1 else f"_x{settings['fps_factor']}") + ".mp4"
 
 
+def interpolated_clip(settings: Mapping[str, Any]) -> str | list[str]:
+    """The clip with frames between frames; nothing where there is none."""
+    return shown_clip(settings) if settings["fps_factor"] > 1 else []
+
+
 def for_depth(settings: Mapping[str, Any], name: str) -> str | list[str]:
     """A file of the video, where a network estimates depth; else nothing."""
     return f"results/{{video}}/{name}" if settings["depth"] else []
@@ -70,3 +79,11 @@ def check_registered_body(settings: Mapping[str, Any]) -> None:
     if registered and registered.registration:
         path, how = Path(settings["body_models_dir"]) / registered.file, registered.registration
         check_exists(path, f"the body model ({how.url}: {how.todo}); body_model=open needs none")
+
+
+@functools.cache
+def page_digest() -> str:
+    """Digest of the player's page as it was built, which is no module of this package."""
+    files = sorted(path for path in _PLAYER_PAGE.iterdir() if path.suffix in (".js", ".html", ".css"))
+    digests = "\n".join(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in files)
+    return hashlib.sha256(digests.encode()).hexdigest()[:_DIGEST_DIGITS]

@@ -20,20 +20,20 @@ from nlf_pipeline.workflow.model_sets import BACKEND_SETTINGS, DECIDED_SETTINGS,
 from nlf_pipeline.workflow.stage_options import BODY_SETTINGS, BODY_STAGES, FILE_SETTINGS, STAGE_OPTIONS
 
 FILE = Path("docs/invalidation.md")
-WITHOUT_EFFECT = EXECUTION_SETTINGS | {"video_id", "videos", "shard"}
-"""Settings that make nothing anew: how jobs compute, and which videos there are."""
+WITHOUT_EFFECT = EXECUTION_SETTINGS | {"video_id", "videos", "shard", "export", "player", "views", "previews"}
+"""Settings that make nothing anew: how jobs compute, which videos there are, and what is made of each."""
 RULES = (
     "download", "render_demo", "fetch", "segment", "edit_tracks", "semantic_masks", "track_camera", "build_body",
     "import_body", "estimate", "scale_camera", "fit", "ground", "world", "plan_view", "interpolate", "render",
-    "evaluate", "report",
+    "evaluate", "report", "player", "export", "export_reference",
 )  # fmt: skip
 """In the order in which they run; `import_body` stands for one rule per family."""
 _FAMILIES = {"build_body": "open, anny", "import_body": "smpl, smplx"}
-_VIDEOS = """video_id,fps_factor,depth,body_model
-clip,2,zoedepth,
-other,,,smpl
-demo,2,,
-dQw4w9WgXcQ,2,,
+_VIDEOS = """video_id,fps_factor,depth,body_model,player,export,previews
+clip,2,zoedepth,,true,"[glb,reference]",
+other,,,smpl,,,
+demo,2,,,,,
+dQw4w9WgXcQ,2,,,,,
 """
 """Together they need every rule."""
 _EDGE = re.compile(r"^\s*(\d+) -> (\d+)", re.MULTILINE)
@@ -47,6 +47,8 @@ Made by `make invalidation`; `tests/test_invalidation.py` compares every row wit
 - {_FILE_MARK} a file that it reads is made anew by another rule: it runs, too.
 - Where *only with* names a backend, others do not read the setting, and a change of it runs nothing.
 - A rule that a run does not have anyway (such as `evaluate` for videos without truth) does not run.
+- `export`, `player`, `views` and `previews` say what a run makes: what is not there yet. The code of one format is in
+  the keys of that format's exports only.
 - A rule's key holds its settings, a digest of its code and digests of its weights; it is the first line of its log
   file. `snakemake --dry-run` prints behind each rule in what its key differs.
 - Versions of other packages are in no key: an upgrade runs nothing. `snakemake --forcerun RULE` does a rule anew, and
@@ -93,7 +95,7 @@ def other_rows() -> tuple[list[Row], list[Row], list[Row]]:
     files = [
         Row("the video's file", None, frozenset({"fetch"})),
         Row("edits in tracks.yaml", None, frozenset({"edit_tracks"})),
-        Row("names in tracks.yaml", None, frozenset({"report"})),
+        Row("names in tracks.yaml", None, frozenset({"report", "player", "export"})),
     ]
     stages = {setting: stage for stage, setting in BACKEND_SETTINGS.items()}
     weights = []

@@ -22,10 +22,12 @@ from nlf_pipeline.workflow.stage_options import (
 )
 from nlf_pipeline.workflow.versions import code_version
 
-OWN_OPTIONS = ("clip",)
+OWN_OPTIONS = ("clip", "format", "kind")
 """Entries of a key that are options of their stage."""
 _WITHOUT_CODE = frozenset({"weights"})
 """What is downloaded is compared with its digest, whatever the code."""
+_CHOSEN_CODE: Mapping[str, tuple[str, str]] = {"export": ("format", "exporters")}
+"""Stage -> entry of its key that names the one module it uses besides, and the package that this is in."""
 _ABSENT = object()
 _UNKNOWN = "unknown"
 _CODE_DIGITS, _WEIGHT_DIGITS = 16, 12
@@ -66,7 +68,7 @@ def stage_key(stage: str, settings: Mapping[str, Any], **more: str) -> StageKey:
     relevant = {name: _plain(value) for name, value in stage_settings(stage, settings).items()}
     key = {"stage": stage, "settings": relevant, **more}
     if stage not in _WITHOUT_CODE:
-        key["code"] = _code_digest(stage, settings)
+        key["code"] = _code_digest(stage, settings, more)
     if weights := _weight_digests(stage, settings):
         key["weights"] = weights
     return StageKey(json.dumps(key))
@@ -122,16 +124,17 @@ def read_key(text: str, stage: str | None = None) -> JobKey:
     return JobKey(key["stage"], key["settings"], {name: key[name] for name in OWN_OPTIONS if name in key})
 
 
-def _code_digest(stage: str, settings: Mapping[str, Any]) -> str:
+def _code_digest(stage: str, settings: Mapping[str, Any], more: Mapping[str, str]) -> str:
     """Digest of a stage's code and of which option gets which setting."""
-    chooses = BACKEND_SETTINGS.get(stage)
-    return _digest_for(stage, (chooses, settings[chooses]) if chooses else None)
+    chooses, (entry, package) = BACKEND_SETTINGS.get(stage), _CHOSEN_CODE.get(stage, ("", ""))
+    modules = (stage, f"{package}.{more[entry]}") if entry in more else (stage,)
+    return _digest_for(modules, (chooses, settings[chooses]) if chooses else None)
 
 
 @functools.cache
-def _digest_for(stage: str, backend: tuple[str, str] | None) -> str:
-    options = [STAGE_OPTIONS[stage], MODEL_OPTIONS.get(backend, {}) if backend else {}]
-    told = f"{code_version(stage)} {json.dumps(options, sort_keys=True)}"
+def _digest_for(modules: tuple[str, ...], backend: tuple[str, str] | None) -> str:
+    options = [STAGE_OPTIONS[modules[0]], MODEL_OPTIONS.get(backend, {}) if backend else {}]
+    told = f"{' '.join(map(code_version, modules))} {json.dumps(options, sort_keys=True)}"
     return hashlib.sha256(told.encode()).hexdigest()[:_CODE_DIGITS]
 
 

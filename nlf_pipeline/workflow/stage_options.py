@@ -36,11 +36,17 @@ STAGE_OPTIONS: Mapping[str, Mapping[str, str]] = {
     "render": {"opacity": "opacity", "resolution": "resolution", "fps_factor": "fps_factor"},
     "evaluate": {},
     "report": {},
+    "player": {},
+    "export": {},
+    "export_reference": {"fps_factor": "fps_factor"},
     "render_demo": {},
     "weights": {},
 }
 """Stage -> its option -> the setting. What a backend reads besides is in `model_sets.MODEL_OPTIONS`."""
-BODY_STAGES = frozenset({"estimate", "scale_camera", "fit", "ground", "world", "render", "evaluate", "report"})
+BODY_STAGES = frozenset(
+    {"estimate", "scale_camera", "fit", "ground", "world", "render", "evaluate", "report", "player", "export",
+     "export_reference"}
+)  # fmt: skip
 """Stages that read the body model."""
 FILE_SETTINGS: Mapping[str, tuple[str, ...]] = {"interpolate": ("fps_factor",)}
 """Settings that are in the names of a stage's files, and in no key."""

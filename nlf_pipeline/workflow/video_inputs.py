@@ -82,7 +82,7 @@ class VideoInputs:
         return "; ".join(map(str, edits.edits)) if edits and edits.edits else "none"
 
     def told_names(self, video: str) -> str:
-        """The names that the user gave to people, in words, so that a new name reruns the report alone."""
+        """The names that the user gave to people, in words, so that a new name reruns those alone who tell it."""
         edits = self.edits_of(video)
         return str(edits.names) if edits and edits.names else "none"
 

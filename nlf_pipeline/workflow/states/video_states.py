@@ -11,10 +11,9 @@ from typing import Any, Literal
 
 from nlf_pipeline.file_locks import is_locked
 from nlf_pipeline.workflow.job_records import JobRecord, lives, read_record
+from nlf_pipeline.workflow.wanted import last_wanted
 
 VideoStateName = Literal["done", "not started", "unfinished", "waiting", "running", "killed", "stopped", "failed"]
-FINISHED = ("bodies.npz", "world_cameras.npz", "camera_view.mp4", "side_view.mp4", "report.html")
-"""A video that has all of these is done."""
 LOCKS = ".locks"
 """Folder in that of the results, with a file per video that a living run holds."""
 _NO_VIDEOS = {"body_models", "weights"}
@@ -88,7 +87,7 @@ def _read_state(video_id: str, results: Path, logs: Path, is_over: bool) -> Vide
     folder, lock = results / video_id, results / LOCKS / video_id
     is_active = not is_over and is_locked(lock)
     jobs = sorted(starmap(_job_state, _records(logs)), key=lambda job: job.record.started)
-    finished_at = _latest([folder / name for name in FINISHED])
+    finished_at = _latest([folder / name for name in last_wanted(video_id, results)])
     run_began = lock.stat().st_mtime if is_active else 0.0
     # What failed before the results were finished, or before this run began, is made good by them, or by it.
     forgotten = max(finished_at or 0.0, run_began)
