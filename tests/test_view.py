@@ -139,7 +139,7 @@ def test_the_page_follows_a_run(tmp_path, body_dir):
         assert before["clip"] is None and before["follow"] is True
         states = {stage["name"]: stage["state"] for stage in before["state"]["stages"]}
         assert (states["fetch"], states["segment"], states["world"]) == ("done", "failed", "waiting")
-        assert "out of memory" in before["state"]["message"] and before["state"]["finished"]
+        assert "out of memory" in before["state"]["message"] and not before["state"]["finished"]
         assert get(port, "/state.json") == {"state": before["state"], "version": None}
         assert ask(port, "/motion.glb")[0] == ask(port, "/clip.mp4")[0] == 404
 
@@ -165,7 +165,14 @@ def test_files_that_do_not_belong_together_are_waited_for(tmp_path, body_dir):
     run = FollowedRun("dance", tmp_path, tmp_path / "logs", tmp_path, body_dir)
     scene = run.scene()
     assert scene["clip"] is None and "6 frames" in scene["state"]["message"]
+    assert run.news()["version"] is None  # else the page would load itself anew again and again
     assert run.routes()["/motion.glb"]() is None
+
+
+def test_a_missing_body_model_is_told(tmp_path):
+    write_results(tmp_path / "dance", Shown(n_frames=6, size_px=(160, 96)))
+    scene = FollowedRun("dance", tmp_path, tmp_path / "logs", tmp_path / "nowhere").scene()
+    assert scene["clip"] is None and str(tmp_path / "nowhere" / "open") in scene["state"]["message"]
 
 
 def test_how_far_a_stage_is(tmp_path):

@@ -68,8 +68,26 @@ class FollowedRun:
             "/clip.mp4": lambda: Content("video/mp4", self._folder / "clip.mp4"),
         }
 
-    def version(self) -> str | None:
-        """Changes when what is shown does; None before there are bodies."""
+    def news(self) -> dict[str, Any]:
+        """How far the run is, and the version of the clip that is there."""
+        clip, state = self._shown()
+        return {"state": state, "version": clip and clip["version"]}
+
+    def scene(self) -> dict[str, Any]:
+        """All that the page shows: without bodies only how far the run is."""
+        clip, state = self._shown()
+        return make_scene(self._video_id, clip, follow=True, state=state)
+
+    def _shown(self) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+        """The clip, once there are files that make one, and how far the run is."""
+        state, version = self._state(), self._version()
+        if version is None:
+            return None, state
+        clip, complaint = self._once("clip", version, lambda: self._try_clip(version))
+        return clip, {**state, "message": complaint} if complaint else state
+
+    def _version(self) -> str | None:
+        """Changes when the files do that the clip is made from; None before there are bodies."""
         found = []
         for name in _SHOWN:
             try:
@@ -81,32 +99,25 @@ class FollowedRun:
             return None
         return hashlib.sha256(repr(found).encode()).hexdigest()[:16]
 
-    def news(self) -> dict[str, Any]:
-        """How far the run is, and the version of what is there."""
-        return {"state": self._state(), "version": self.version()}
-
-    def scene(self) -> dict[str, Any]:
-        """All that the page shows: without bodies only how far the run is."""
-        state, clip, version = self._state(), None, self.version()
-        if version is not None:
-            try:
-                clip = self._once("clip", version, lambda: self._clip(version))
-            except (UserError, OSError) as error:  # perhaps a stage is just replacing its file
-                state = {**state, "message": str(error)}
-        return make_scene(self._video_id, clip, follow=True, state=state)
-
     @property
     def _folder(self) -> Path:
         return self._results / self._video_id
 
     def _glb(self) -> Content | None:
-        version = self.version()
+        version = self._version()
         if version is None:
             return None
         try:
             return self._once("glb", version, lambda: Content("model/gltf-binary", glb_bytes(self._motion())))
-        except UserError:
+        except (UserError, OSError):
             return None
+
+    def _try_clip(self, version: str) -> tuple[dict[str, Any] | None, str]:
+        """The clip, or why the files make none: perhaps a stage has yet to replace one of them."""
+        try:
+            return self._clip(version), ""
+        except (UserError, OSError) as error:
+            return None, str(error)
 
     def _clip(self, version: str) -> dict[str, Any]:
         has_video = (self._folder / "clip.mp4").is_file()
@@ -143,8 +154,12 @@ class FollowedRun:
         stages = [_stage(name, jobs.get(name), (self._folder / made).is_file()) for name, made in _STAGES.items()]
         later = [_stage(name, job, False) for name, job in jobs.items() if name not in _STAGES]
         message = _message(video)
-        finished = video.state not in ("running", "waiting")
-        return {"finished": finished, "stages": stages + later, **({"message": message} if message else {})}
+        # Of a run that failed or was stopped there may come more: the user starts it again.
+        return {
+            "finished": video.state == "done",
+            "stages": stages + later,
+            **({"message": message} if message else {}),
+        }
 
 
 def _stage(name: str, job: JobState | None, is_made: bool) -> dict[str, Any]:
