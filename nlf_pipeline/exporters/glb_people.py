@@ -156,6 +156,7 @@ def _extras(person: MovingPerson) -> dict[str, object]:
     left, right = person.foot_contacts.T
     return {
         "person_id": person.person_id,
+        "file_stem": person.file_stem,
         "betas": person.betas.tolist(),
         "visible": intervals(person.visible),
         "filled": intervals(person.filled),
