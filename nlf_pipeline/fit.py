@@ -7,9 +7,10 @@ import numpy as np
 from smplfitter.pt import BodyFitter
 
 from nlf_pipeline.artefacts import BodyFits, SceneCameras, VideoFacts
-from nlf_pipeline.body_models import BodyMeshes, load_body_model
+from nlf_pipeline.body_models import BodyMeshes, load_body_model, load_resting_body
 from nlf_pipeline.errors import ArtefactError
 from nlf_pipeline.fitting.fit_reuse import cached_fits
+from nlf_pipeline.fitting.given_fits import GivenFits, place_given_fits
 from nlf_pipeline.fitting.person_fits import PersonFit
 from nlf_pipeline.fitting.pose_fitting import one_torch_thread
 from nlf_pipeline.fitting.shared_floor import floor_factors
@@ -32,6 +33,7 @@ def fit(
     beta_regularizer: float = 0.05,
     smoothing_s: float = 0.18,
     max_gap_s: float = 0.5,
+    fits_file: Path | None = None,
 ) -> None:
     """Fit one body to each person's predictions, and smooth its motion in the scene.
 
@@ -50,6 +52,7 @@ def fit(
         beta_regularizer: pull of the shape towards the average body; >= 0.
         smoothing_s: motion of this period keeps half its amplitude, slower motion keeps more; seconds, 0 for none.
         max_gap_s: longest gap in a track that is filled by interpolation, seconds; >= 0.
+        fits_file: bodies that another program has fitted (`nlf-pipeline import`), which are taken as they are.
     """
     source, scene, facts = Predictions.open(predictions), SceneCameras.load(cameras), VideoFacts.load(video_facts)
     if not source.n_frames == facts.n_frames == len(scene.T_scene_cam):
@@ -57,6 +60,10 @@ def fit(
             f"{predictions} has {source.n_frames} frames, {cameras} has {len(scene.T_scene_cam)} and {video_facts} "
             f"has {facts.n_frames}: they should be of one video. Delete them and run again."
         )
+    if fits_file is not None:
+        resting = BodyMeshes(load_resting_body(body, subset=True))
+        place_given_fits(GivenFits.load(fits_file), source, resting, scene.T_scene_cam, facts.shots()).save(out)
+        return
     fitter, kept = BodyFitter(load_body_model(body, subset=True)), PersonCache(cache)
     meshes, how = BodyMeshes(fitter.body_model), Smoothing(facts.fps, facts.shots(), smoothing_s, max_gap_s)
     with one_torch_thread():

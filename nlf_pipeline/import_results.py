@@ -13,17 +13,20 @@ from nlf_pipeline.clips.encoding import upright_size
 from nlf_pipeline.clips.probe import probe_video
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.files import atomic_path, check_readable
+from nlf_pipeline.fitting.given_fits import GivenFits
 from nlf_pipeline.masks import MaskTracks
 from nlf_pipeline.predictions import PredictionSink, writing_predictions
 from nlf_pipeline.progress import progress
 from nlf_pipeline.reference_files import ReferenceFolder
 from nlf_pipeline.reference_files.body_stream import read_header
 from nlf_pipeline.reference_files.pickled_cameras import read_cameras
+from nlf_pipeline.reference_files.pickled_fits import read_fits
 from nlf_pipeline.reference_files.pickled_masks import read_masks
 from nlf_pipeline.reference_files.predicted_bodies import PredictedFrame, read_predictions
 from nlf_pipeline.workflow.videos.ids import ID_RULE, is_video_id
 
 IMPORTS = Path("imports")
+_FPS_FACTORS = range(1, 9)
 _FAMILIES = ("smpl", "smplx", "open", "anny")
 log = logging.getLogger(__name__)
 
@@ -45,9 +48,10 @@ def import_results(
     video: Path | None = None,
     suffix: str = "",
     as_id: str | None = None,
+    fits: bool = True,
     out: Path = IMPORTS,
 ) -> None:
-    """Read the masks, cameras and predictions of the reference pipeline, and write them in this workflow's formats.
+    """Read masks, cameras, predictions and fits of the reference pipeline, and write them in this workflow's formats.
 
     Nothing that its files hold is run: they may have arrays, plain values and cameras in them, and anything else is
     refused. What is written, and a table that `snakemake --config videos=...` reads, lies in a folder of its own.
@@ -58,6 +62,7 @@ def import_results(
         video: the video that its masks are of; videos_in/VIDEO_ID.mp4 in its folder unless given.
         suffix: of the run, if it was given one.
         as_id: what to call the video here; as there unless given.
+        fits: take its fits over, too; without, bodies are fitted anew to its predictions.
         out: where to write, into a folder for the video.
 
     Raises:
@@ -88,7 +93,11 @@ def import_results(
         _check_frames(files.cameras(), len(cameras.T_world_cam), source, clip)
         cameras.save(target / "camera.npz")
         written["camera_file"] = "camera.npz"
-    for name in ("masks_file", "predictions_file", "camera_file"):
+    if fits and cameras is not None and "predictions_file" in written and (found_fits := _find_fits(files)):
+        path, step = found_fits
+        _import_fits(path, step, cameras, source, clip).save(target / "fits.npz")
+        written["fits_file"] = "fits.npz"
+    for name in ("masks_file", "predictions_file", "camera_file", "fits_file"):
         log.info("%s: %s", name, target / written[name] if name in written else "none; it is computed")
     family = _body_family(files) if "predictions_file" in written else None
     _write_table(target / "videos.csv", here, source, written | ({"body_model": family} if family else {}))
@@ -126,6 +135,18 @@ def _written(
     for frame in frames:
         sink.append(frame.bodies)
         yield frame.T_world_cam, frame.K, frame.distortion
+
+
+def _find_fits(files: ReferenceFolder) -> tuple[Path, int] | None:
+    """The fits, and how many frames of theirs there are per frame of the video."""
+    return next(((path, n) for n in _FPS_FACTORS if (path := files.fits(n)).is_file()), None)
+
+
+def _import_fits(path: Path, step: int, cameras: Cameras, video: Path, clip: _Clip) -> GivenFits:
+    found = read_fits(path, step)
+    _check_frames(path, found.visible.shape[1], video, clip)
+    log.info("fits: %d people, seen in %s frames", len(found.betas), found.visible.sum(axis=1).tolist())
+    return GivenFits(found.pose_rotvecs, found.betas, found.trans, found.visible, cameras.T_world_cam)
 
 
 def _body_family(files: ReferenceFolder) -> str | None:
