@@ -30,8 +30,11 @@ void main() {
   gl_FragColor = vec4(color, alpha);
 }`;
 
+const WHITE = new Color(1, 1, 1);
+
 export class Floor {
   readonly root = new Group();
+  private readonly colour = new Color();
   private readonly grid: Mesh<PlaneGeometry, ShaderMaterial>;
   private readonly shadows: Mesh<PlaneGeometry, ShadowMaterial>;
 
@@ -43,7 +46,7 @@ export class Floor {
         vertexShader: VERTEX,
         fragmentShader: FRAGMENT,
         uniforms: {
-          color: { value: new Color() },
+          color: { value: this.colour },
           opacity: { value: 1 },
           centre: { value: new Vector3() },
           radius: { value: 10 },
@@ -61,7 +64,7 @@ export class Floor {
   }
 
   setTheme(theme: Theme): void {
-    theme.grid.getRGB(this.grid.material.uniforms["color"]!.value as Color, "srgb");
+    theme.grid.getRGB(this.colour, "srgb");
     this.grid.material.uniforms["opacity"]!.value = theme.gridOpacity;
     this.shadows.material.opacity = theme.shadowOpacity;
   }
@@ -74,8 +77,9 @@ export class Floor {
     this.grid.material.uniforms["radius"]!.value = radius;
   }
 
-  /** In the camera's view the shadows of our light would lie on a floor that has its own. */
-  showShadows(shown: boolean): void {
-    this.shadows.visible = shown;
+  /** Over a video the lines are white, and without shadows: that floor has its own. */
+  overVideo(over: boolean): void {
+    this.shadows.visible = !over;
+    this.grid.material.uniforms["color"]!.value = over ? WHITE : this.colour;
   }
 }

@@ -18,9 +18,8 @@ import { Ribbon } from "./ribbon";
 import type { Interval } from "./scene";
 import { piecesOf } from "./segments";
 
-/** From the centre to the image plane, metres: small beside people, and large with the video on it. */
+/** From the centre to the image plane where the video is not on it, metres. */
 const SMALL = 0.45;
-const LARGE = 1.1;
 /** Corners: apex, top left, top right, bottom right, bottom left, and three of the mark that says which side is up. */
 const EDGES = [0, 1, 0, 2, 0, 3, 0, 4, 1, 2, 2, 3, 3, 4, 4, 1, 5, 6, 6, 7, 7, 5];
 
@@ -65,8 +64,9 @@ export class FrustumView {
     this.plane.visible = texture !== null;
   }
 
-  show(frame: number): void {
-    const depth = this.plane.visible ? LARGE : SMALL;
+  /** @param videoDepth From the centre to the image plane with the video, metres. */
+  show(frame: number, videoDepth: number): void {
+    const depth = this.plane.visible ? videoDepth : SMALL;
     const corners = this.camera.corners(frame, depth);
     const [topLeft, topRight] = corners as [Vector3, Vector3];
     const between = (share: number, raise: number): Vector3 =>

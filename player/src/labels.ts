@@ -27,6 +27,7 @@ export class Labels {
       node.hidden = at === null;
       if (!at) return;
       node.style.transform = `translate(${at.x.toFixed(1)}px, ${at.y.toFixed(1)}px) translate(-50%, -100%)`;
+      node.style.zIndex = String(Math.round(1000 / (1 + at.depth)));
       dot.style.background = `#${person.colour.getHexString("srgb")}`;
     });
   }

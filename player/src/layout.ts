@@ -63,7 +63,9 @@ export class Layout {
     );
     document.body.replaceChildren(header, this.main);
     this.bindSplitter();
-    this.setShare(0.42);
+    this.setShare(0.46);
+    const [width, height] = clip.size_px;
+    this.main.style.setProperty("--aspect", String(width / height));
     store.subscribe((settings) => this.show(settings));
   }
 

@@ -1,10 +1,19 @@
 /** The free view: around people, along with a person, or from above. */
 import { MathUtils, PerspectiveCamera, Vector3 } from "three";
+import { eyeToSee } from "./fitting";
 import { OrbitControls } from "three/examples/jsm/controls/OrbitControls.js";
 import type { World } from "./world";
 import { shotAt } from "./frames";
 
 const MOVE_MS = 450;
+const UP = new Vector3(0, 1, 0);
+/** The free view at first: radians beside the recording camera's, of which the clearest is taken, and above. */
+const ASIDE = [0.6, -0.6, 0.8, -0.8, 0.4, -0.4];
+const RAISED = 0.36;
+/** Share of the view that what matters fills at first. */
+const FILLED = 0.84;
+/** Metres; long ways would make people small. */
+const FAR_FROM_PEOPLE = 7;
 
 interface Pose {
   position: Vector3;
@@ -52,12 +61,7 @@ export class Orbit {
 
   /** From straight above, up being away from the recording camera. */
   goAbove(animate: boolean): void {
-    const target = this.world.middleOfPeople(this.frame).setY(0);
-    const place = this.world.places[this.shot]!;
-    const distance = this.distanceFor(place.radius * 1.05);
-    const centre = place.centre.clone().setY(0);
-    target.lerp(centre, 0.7);
-    this.go({ target, position: target.clone().add(new Vector3(0, distance, 1e-3 * distance)) }, animate);
+    this.go(this.fit(new Vector3(0, 1, 1e-3).normalize()), animate);
   }
 
   /** Goes along with a person, if there is one of that id. */
@@ -82,26 +86,35 @@ export class Orbit {
   }
 
   private home(): Pose {
-    const { world, frame } = this;
-    const target = world.middleOfPeople(frame);
-    const eye = world.camera.position(frame);
-    const back = eye.clone().sub(target).setY(0);
+    const target = this.world.middleOfPeople(this.frame);
+    const back = this.world.camera.position(this.frame).sub(target).setY(0);
     if (back.length() < 0.1) back.set(0, 0, 1);
-    const place = world.places[this.shot]!;
-    const share = MathUtils.clamp(back.length() / (4 * place.radius), 0, 0.35);
-    const centre = target.clone().lerp(place.centre, 0.5).lerp(eye, share).setY(0.75);
-    back.normalize().applyAxisAngle(new Vector3(0, 1, 0), MathUtils.degToRad(38));
-    const direction = back.multiplyScalar(Math.cos(0.38)).setY(Math.sin(0.38));
-    return {
-      target: centre,
-      position: centre.clone().addScaledVector(direction, this.distanceFor(place.radius * 0.95)),
-    };
+    const poses = ASIDE.map((angle) => {
+      const turned = back.clone().normalize().applyAxisAngle(UP, angle);
+      return this.fit(turned.multiplyScalar(Math.cos(RAISED)).setY(Math.sin(RAISED)));
+    });
+    const apart = poses.map((pose) => this.leastAngle(pose.position));
+    return poses[apart.indexOf(Math.max(...apart))]!;
   }
 
-  /** How far away a ball must be to fill the view. */
-  private distanceFor(radius: number): number {
-    const half = MathUtils.degToRad(this.camera.fov / 2);
-    return radius / Math.sin(Math.min(half, Math.atan(Math.tan(half) * this.camera.aspect)));
+  /** Between any two of the people and the recording camera, as seen from `eye`: whoever is in front of another. */
+  private leastAngle(eye: Vector3): number {
+    const { world, frame } = this;
+    const present = world.people.filter((person) => person.isVisible(frame));
+    const places = [world.camera.position(frame), ...present.map((person) => person.pelvis(frame, new Vector3()))];
+    const rays = places.map((place) => place.sub(eye));
+    return Math.min(Math.PI, ...rays.flatMap((ray, i) => rays.slice(0, i).map((other) => ray.angleTo(other))));
+  }
+
+  /** Sees from a direction all that is not far from the people, and the recording camera. */
+  private fit(direction: Vector3): Pose {
+    const { world, frame } = this;
+    const middle = world.middleOfPeople(frame);
+    const near = world.places[this.shot]!.points.filter((point) => point.distanceTo(middle) < FAR_FROM_PEOPLE);
+    const tangent = FILLED * Math.tan(MathUtils.degToRad(this.camera.fov / 2));
+    const eye = eyeToSee([...near, world.camera.position(frame)], direction, tangent * this.camera.aspect, tangent);
+    const depth = eye.clone().sub(middle).dot(direction);
+    return { position: eye, target: eye.clone().addScaledVector(direction, -depth) };
   }
 
   private followed(frame: number): Vector3 | null {

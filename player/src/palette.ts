@@ -2,7 +2,9 @@
 import { Color } from "three";
 
 export interface Theme {
-  background: Color;
+  /** Colours of the background at its lower and upper edge. */
+  below: Color;
+  above: Color;
   /** Lines of the grid and how strong they are. */
   grid: Color;
   gridOpacity: number;
@@ -14,7 +16,8 @@ export interface Theme {
 }
 
 const LIGHT: Theme = {
-  background: new Color("#eef1f5"),
+  below: new Color("#e6eaf0"),
+  above: new Color("#fafbfd"),
   grid: new Color("#8b98a9"),
   gridOpacity: 0.55,
   shadowOpacity: 0.22,
@@ -24,7 +27,8 @@ const LIGHT: Theme = {
 };
 
 const DARK: Theme = {
-  background: new Color("#14171c"),
+  below: new Color("#1a1f26"),
+  above: new Color("#0e1014"),
   grid: new Color("#566273"),
   gridOpacity: 0.6,
   shadowOpacity: 0.5,

@@ -75,7 +75,6 @@ export class PersonView {
 
   setColour(colour: Color): void {
     this.colour.copy(colour);
-    this.skeleton.setColour(colour);
     for (const { ring } of this.feet) ring.material.color.copy(colour);
     for (const ribbon of this.ribbons) ribbon.setColour(colour);
   }
@@ -111,10 +110,12 @@ export class PersonView {
 
   /** Poses that were filled in over a gap are paler. */
   private showBody(present: boolean, filled: boolean, { bodies }: Settings): void {
-    this.material.color.copy(this.colour).lerp(new Color(1, 1, 1), filled ? 0.55 : 0);
+    this.material.color.copy(this.colour).lerp(new Color(1, 1, 1), filled ? 0.4 : 0);
     const glass = bodies === "both";
+    this.material.needsUpdate ||= this.material.transparent !== glass;
     this.material.transparent = glass;
-    this.material.opacity = glass ? 0.4 : 1;
+    this.material.opacity = glass ? 0.45 : 1;
+    this.skeleton.setColour(this.colour, glass);
     this.material.depthWrite = !glass;
     for (const mesh of this.meshes) mesh.visible = present && bodies !== "skeleton";
     this.skeleton.root.visible = present && bodies !== "mesh";

@@ -13,6 +13,7 @@ import {
 } from "three";
 import type { Rig } from "./rig";
 
+const WHITE = new Color(1, 1, 1);
 const UP = new Vector3(0, 1, 0);
 const BALL_RADIUS = 0.028;
 const STICK_RADIUS = 0.018;
@@ -31,9 +32,10 @@ export class SkeletonView {
     this.root.add(this.balls, this.sticks);
   }
 
-  setColour(colour: Color): void {
-    this.balls.material.color.copy(colour).lerp(new Color(1, 1, 1), 0.35);
-    this.sticks.material.color.copy(colour);
+  /** @param inside Whether it is seen through the surface, from which it must stand out. */
+  setColour(colour: Color, inside: boolean): void {
+    this.balls.material.color.copy(colour).lerp(WHITE, inside ? 0.9 : 0.35);
+    this.sticks.material.color.copy(colour).lerp(WHITE, inside ? 0.7 : 0);
   }
 
   /** Moves to where the rig's joints are. */

@@ -15,7 +15,7 @@ export class TransportBar {
   private readonly playButton: HTMLButtonElement;
   private readonly loopButton: HTMLButtonElement;
   private readonly soundButton: HTMLButtonElement;
-  private readonly time = element("span", { class: "time" });
+  private readonly time = element("span");
   private readonly frameInput: HTMLInputElement;
   private readonly speed: HTMLSelectElement;
 
@@ -44,6 +44,7 @@ export class TransportBar {
       clock.pause();
       void clock.seek(clock.frame + by);
     };
+    const total = element("span", { class: "total" }, ` / ${formatTime(clip.n_frames / clip.fps)}`);
     this.root = element(
       "footer",
       { class: "transport" },
@@ -54,7 +55,7 @@ export class TransportBar {
         iconButton(ICONS.back, "One frame back (←)", () => step(-1)),
         this.playButton,
         iconButton(ICONS.forward, "One frame on (→)", () => step(1)),
-        this.time,
+        element("span", { class: "time" }, this.time, total),
         element("label", { class: "frame-number" }, "Frame ", this.frameInput),
         element("span", { class: "stretch" }),
         this.soundButton,
@@ -67,9 +68,9 @@ export class TransportBar {
   }
 
   showFrame(frame: number): void {
-    const { fps, n_frames } = this.clip;
+    const { fps } = this.clip;
     this.timeline.show(frame);
-    this.time.textContent = `${formatTime(frame / fps)} / ${formatTime(n_frames / fps)}`;
+    this.time.textContent = formatTime(frame / fps);
     if (document.activeElement !== this.frameInput) this.frameInput.value = String(frame);
   }
 

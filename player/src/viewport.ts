@@ -9,6 +9,7 @@ import type { Settings } from "./settings";
 import type { World } from "./world";
 
 const MOST_PIXELS_PER_PIXEL = 2;
+const LETTERBOX = 0x0b0d10;
 
 export class Viewport {
   readonly canvas: HTMLCanvasElement;
@@ -36,7 +37,6 @@ export class Viewport {
     this.renderer.shadowMap.type = PCFShadowMap;
     this.renderer.shadowMap.autoUpdate = false;
     this.renderer.autoClear = false;
-    this.renderer.setClearColor(0x0b0d10);
     this.canvas = this.renderer.domElement;
     this.canvas.tabIndex = 0;
     this.canvas.setAttribute("role", "img");
@@ -96,19 +96,21 @@ export class Viewport {
     const { clientWidth: width, clientHeight: height } = this.canvas;
     this.renderer.setScissorTest(false);
     this.renderer.setViewport(0, 0, width, height);
+    this.renderer.setClearColor(LETTERBOX);
     this.renderer.clear();
     if (this.settings.view === "camera") this.drawCamera(height);
     else this.renderer.render(this.world.scene, this.orbit.camera);
     this.onDrawn();
   }
 
-  /** Where a point of the world is on the canvas, pixels of CSS; null if behind the camera. */
-  project(point: Vector3): { x: number; y: number } | null {
+  /** Where a point of the world is on the canvas, pixels of CSS, and how deep; null if behind the camera. */
+  project(point: Vector3): { x: number; y: number; depth: number } | null {
     const seen = point.clone().applyMatrix4(this.camera.matrixWorldInverse);
-    if (seen.z > -0.05) return null;
+    const depth = -seen.z;
+    if (depth < 0.05) return null;
     seen.applyMatrix4(this.camera.projectionMatrix);
     const { x, y, width, height } = this.imageRect();
-    return { x: x + (width * (1 + seen.x)) / 2, y: y + (height * (1 - seen.y)) / 2 };
+    return { x: x + (width * (1 + seen.x)) / 2, y: y + (height * (1 - seen.y)) / 2, depth };
   }
 
   /** The picture as a PNG. */

@@ -1,10 +1,12 @@
 /** Everything in the 3D view, and what of it is shown. */
 import {
-  AmbientLight,
   Color,
+  DataTexture,
   DirectionalLight,
   HemisphereLight,
+  LinearFilter,
   Scene as Scene3D,
+  SRGBColorSpace,
   type Texture,
   Vector2,
   Vector3,
@@ -19,7 +21,10 @@ import type { Rig } from "./rig";
 import type { Clip, Interval } from "./scene";
 import type { Settings } from "./settings";
 
+const SHADES = 64;
 const SHADOW_REACH = 4;
+/** Frames of a shot that are looked at to find out where it happens. */
+const MOMENTS = 50;
 
 /** Where things happen in one shot. */
 export interface Place {
@@ -27,6 +32,10 @@ export interface Place {
   centre: Vector3;
   /** From there to the farthest person or camera. */
   radius: number;
+  /** Feet and heads of people, and the camera, at moments of the shot. */
+  points: Vector3[];
+  /** From the camera to its image plane with the video on it, metres. */
+  videoDepth: number;
 }
 
 export class World {
@@ -37,9 +46,9 @@ export class World {
   readonly places: readonly Place[];
   readonly frustum: FrustumView;
   private readonly floor = new Floor();
-  private readonly sky = new HemisphereLight(0xffffff, 0xffffff, 1.9);
-  private readonly sun = new DirectionalLight(0xffffff, 1.7);
-  private readonly background = new Color();
+  private readonly sky = new HemisphereLight(0xffffff, 0xffffff, 1.5);
+  private readonly sun = new DirectionalLight(0xffffff, 1.9);
+  private readonly background = new DataTexture(new Uint8Array(4 * SHADES), 1, SHADES);
 
   constructor(
     readonly clip: Clip,
@@ -53,14 +62,15 @@ export class World {
     });
     this.places = this.shots.map((shot) => this.placeOf(shot));
     this.frustum = new FrustumView(this.camera, this.shots, clip.n_frames);
-    this.scene.add(this.sky, new AmbientLight(0xffffff, 0.25), this.sun, this.sun.target, this.floor.root);
+    this.scene.add(this.sky, this.sun, this.sun.target, this.floor.root);
     this.scene.add(this.frustum.root, ...this.people.map(({ root }) => root));
-    this.scene.background = this.background;
+    this.background.colorSpace = SRGBColorSpace;
+    this.background.magFilter = LinearFilter;
     this.castShadows();
   }
 
   setTheme(theme: Theme): void {
-    this.background.copy(theme.background);
+    this.paintBackground(theme);
     this.sky.color.copy(theme.skyLight);
     this.sky.groundColor.copy(theme.groundLight);
     this.floor.setTheme(theme);
@@ -73,11 +83,11 @@ export class World {
     for (const person of this.people) person.show(frame, settings);
     this.frustum.setVideo(video);
     this.frustum.root.visible = settings.path && !through;
-    if (this.frustum.root.visible) this.frustum.show(frame);
     this.floor.root.visible = settings.floor;
-    this.floor.showShadows(!through);
+    this.floor.overVideo(through);
     this.scene.background = through ? null : this.background;
     const place = this.places[shotAt(this.shots, frame)]!;
+    if (this.frustum.root.visible) this.frustum.show(frame, place.videoDepth);
     this.floor.place(place.centre, Math.max(2.2 * place.radius, 8));
     this.aimSun(frame, place);
   }
@@ -87,12 +97,23 @@ export class World {
     for (const ribbon of ribbons) ribbon.setResolution(width, height);
   }
 
-  /** Middle of the people on screen; of the place if there are none. */
-  middleOfPeople(frame: number): Vector3 {
+  /** Middle of the people on screen; `otherwise`, if there are none. */
+  middleOfPeople(frame: number, otherwise = this.places[shotAt(this.shots, frame)]!.centre): Vector3 {
     const present = this.people.filter((person) => person.isVisible(frame));
     const sum = new Vector3();
     for (const person of present) sum.add(person.pelvis(frame, new Vector3()));
-    return present.length ? sum.divideScalar(present.length) : this.places[shotAt(this.shots, frame)]!.centre.clone();
+    return present.length ? sum.divideScalar(present.length) : otherwise.clone();
+  }
+
+  /** From the floor's colour below to the sky's above. */
+  private paintBackground({ below, above }: Theme): void {
+    const shade = new Color();
+    const bytes = this.background.image.data as Uint8Array;
+    for (let i = 0; i < SHADES; i++) {
+      const { r, g, b } = shade.lerpColors(below, above, i / (SHADES - 1)).getRGB({ r: 0, g: 0, b: 0 }, SRGBColorSpace);
+      bytes.set([255 * r, 255 * g, 255 * b, 255].map(Math.round), 4 * i);
+    }
+    this.background.needsUpdate = true;
   }
 
   private castShadows(): void {
@@ -120,17 +141,20 @@ export class World {
 
   private placeOf([start, stop]: Interval): Place {
     const points: Vector3[] = [];
-    const step = Math.max(1, Math.floor((stop - start) / 50));
+    const step = Math.max(1, Math.floor((stop - start) / MOMENTS));
     for (let frame = start; frame < stop; frame += step) {
       points.push(this.camera.position(frame));
       for (const person of this.people) {
-        if (person.isVisible(frame)) points.push(person.pelvis(frame, new Vector3()));
+        if (!person.isVisible(frame)) continue;
+        for (const height of [-1, 1]) points.push(person.pelvis(frame, new Vector3()).add(new Vector3(0, height, 0)));
       }
     }
     const low = points.reduce((a, b) => a.clone().min(b), points[0] ?? new Vector3());
     const high = points.reduce((a, b) => a.clone().max(b), points[0] ?? new Vector3());
     const centre = low.clone().add(high).divideScalar(2);
     const radius = Math.max(1.5, ...points.map((point) => point.distanceTo(centre)));
-    return { centre, radius };
+    const first = this.camera.position(start);
+    const videoDepth = Math.min(Math.max(0.4 * first.distanceTo(this.middleOfPeople(start, centre)), 0.8), 3);
+    return { centre, radius, points, videoDepth };
   }
 }
