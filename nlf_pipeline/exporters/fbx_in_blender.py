@@ -4,6 +4,7 @@ It needs a process of its own: Blender keeps one scene per process, and may cras
 """
 
 import functools
+import math
 import os
 import sys
 from datetime import datetime
@@ -52,16 +53,22 @@ def open_glb(glb: Path) -> None:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     bpy.ops.import_scene.gltf(filepath=str(glb), disable_bone_shape=True)
     scene = bpy.context.scene
-    _stretch_keys(scene["fps"] * scene.render.fps_base / scene.render.fps)
+    stretch_keys(scene["fps"] * scene.render.fps_base / scene.render.fps)
     scene.render.fps = round(scene["fps"])
     scene.render.fps_base = scene.render.fps / scene["fps"]
     scene.frame_start, scene.frame_end = 0, max(scene["n_frames"] - 1, 0)
     (camera,) = [thing for thing in bpy.data.objects if thing.type == "CAMERA"]
     scene.camera = camera
     scene.render.resolution_x, scene.render.resolution_y = camera["size_px"]
+    # The film has the picture's shape, so that it does not matter which of its sides a reader takes.
+    lens = camera.data
+    aspect = scene.render.resolution_x / scene.render.resolution_y
+    angle_x = 2 * math.atan(math.tan(lens.angle_y / 2) * aspect)
+    lens.sensor_fit, lens.sensor_height = "HORIZONTAL", lens.sensor_width / aspect
+    lens.angle_x = angle_x
 
 
-def _stretch_keys(factor: float) -> None:
+def stretch_keys(factor: float) -> None:
     """Bring keys, which Blender has put where its own frame rate has them, to the frames of the clip."""
     for action in bpy.data.actions:
         for curve in action.fcurves:
