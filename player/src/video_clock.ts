@@ -76,7 +76,8 @@ export class VideoClock implements Clock {
   }
 
   private readonly onSeeked = (): void => {
-    if (this.inFlight === null) return;
+    // News of an earlier seek, whose picture came before them, may arrive while the next is under way.
+    if (this.inFlight === null || this.video.seeking) return;
     if (this.wanted !== this.inFlight) this.begin();
     else {
       // The picture is usually announced by the frame callback; it is not if the same picture was there before.

@@ -81,6 +81,8 @@ export class Viewport {
 
   /** A new picture of the video is there; drawn only where the canvas shows it. */
   newPicture(): void {
+    // three asks the browser for news of its own, which may come later.
+    if (this.texture) this.texture.needsUpdate = true;
     if (this.settings.view === "camera" || this.settings.video === "scene") this.invalidate();
   }
 
