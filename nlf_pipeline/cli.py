@@ -1,6 +1,7 @@
-"""`nlf-pipeline [--log FILE] [--key JSON] ... STAGE ...`: every stage on the command line, built from its signature."""
+"""`nlf-pipeline [--log FILE] [--key JSON] ... COMMAND ...`: every stage on the command line, made of its signature."""
 
 import contextlib
+import difflib
 import errno
 import importlib
 import logging
@@ -12,11 +13,20 @@ from pathlib import Path
 
 import tyro
 
+from nlf_pipeline.command_overview import overview, summaries
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.workflow.job_options import USAGE, JobOptions, take_job_options
 from nlf_pipeline.workflow.job_records import recording
 from nlf_pipeline.workflow.joblog import die_with_parent, show_our_lines, writing_log
 
+COMMANDS = {
+    "view": "view",
+    "export": "export_video",
+    "import": "import_results",
+    "status": "status",
+    "doctor": "doctor",
+}
+"""What people type -> module of this package, whose last part is also its function's name."""
 STAGES = {
     "download": "download",
     "fetch": "fetch",
@@ -34,17 +44,15 @@ STAGES = {
     "plan-view": "plan_view",
     "interpolate": "interpolate",
     "render": "render",
+    "preview": "preview",
     "evaluate": "evaluate",
     "report": "report",
     "player": "player",
     "write-export": "export",
     "export-reference": "export_reference",
     "render-demo": "render_demo",
-    "doctor": "doctor",
-    "status": "status",
-    "view": "view",
 }
-"""Command -> module of this package, whose last part is also its function's name."""
+"""What the workflow calls, likewise."""
 GROUPS = {
     "tracks": (
         "repair.commands",
@@ -64,6 +72,11 @@ GROUPS = {
     ),
 }
 """Word before a command -> module of this package, and command -> function in it."""
+_GROUPS_DO = {
+    "tracks": "Look at who is who, and correct it: show, list, swap, split, merge, drop, name.",
+    "weights": "Files of the reference models: list, fetch, verify, accept.",
+}
+"""What the help says of them."""
 _CURES = {
     errno.EACCES: "Change its permissions",
     errno.EPERM: "Change its permissions",
@@ -75,6 +88,7 @@ _CURES = {
     errno.EFBIG: "Allow larger files (ulimit -f), or choose a disk whose file system has them",
 }
 """What to do about errors that are the machine's, not ours."""
+_NAME = "nlf-pipeline"
 _INTERRUPTED = 130
 log = logging.getLogger("nlf_pipeline")
 
@@ -88,8 +102,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             try:
                 job = take_job_options(rest)
             finally:
-                known = rest[:1] and rest[0] in (*STAGES, *GROUPS)
-                show_our_lines(prefix=rest[0] if known else "nlf-pipeline")
+                known = rest[:1] and rest[0] in (*COMMANDS, *STAGES, *GROUPS)
+                show_our_lines(prefix=rest[0] if known else _NAME)
             if job.log is not None:
                 die_with_parent()
             if job.key is not None:
@@ -145,33 +159,34 @@ def with_options_of(key: str, arguments: list[str]) -> list[str]:
 
 
 def _run(arguments: list[str]) -> None:
-    # Only the chosen stage is imported, which keeps help and start-up fast.
-    first = arguments[0] if arguments else ""
+    first, rest = (arguments[0], arguments[1:]) if arguments else ("--help", [])
     if first in GROUPS:
-        tyro.extras.subcommand_cli_from_dict(load_group(first), prog=f"{USAGE} {first}", args=arguments[1:])
-        return
-    chosen = [name for name in arguments[:1] if name in STAGES]
-    commands = {name: load_stage(name) for name in chosen or STAGES} | (
-        {} if chosen else {f.__name__: f for f in _HEADS}
-    )
-    tyro.extras.subcommand_cli_from_dict(commands, prog=USAGE, args=arguments)
+        tyro.extras.subcommand_cli_from_dict(load_group(first), prog=f"{_NAME} {first}", args=rest)
+    elif first in COMMANDS or first in STAGES:  # only the chosen one is imported, which keeps start-up fast
+        prog = USAGE if first in STAGES else _NAME
+        tyro.cli(load_stage(first), prog=f"{prog} {first}", args=rest)
+    elif first in ("--help", "-h"):
+        print(_overview())
+    else:
+        names = [*COMMANDS, *GROUPS, *STAGES]
+        near = difflib.get_close_matches(first, names, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        print(f"error: no command {first!r}.{hint} There are: {', '.join(names)}", file=sys.stderr)
+        sys.exit(2)
 
 
-def tracks() -> None:
-    """Look at who is who, and correct it: show, list, swap, split, merge, drop, name."""
-
-
-def weights() -> None:
-    """Files of the reference models: list, fetch, verify, accept."""
-
-
-_HEADS = (tracks, weights)
-"""What the help says of the groups."""
+def _overview() -> str:
+    """The help on everything."""
+    groups = {
+        "Videos are worked on by: snakemake --config video_id=ID. Besides:": summaries(COMMANDS) | _GROUPS_DO,
+        "Stages, which the workflow calls with the settings of config.yaml:": summaries(STAGES),
+    }
+    return overview(f"{_NAME} COMMAND ... ({_NAME} COMMAND --help tells its options)", groups)
 
 
 def load_stage(name: str) -> Callable[..., None]:
     """The function of the stage that the command line calls `name`, its module imported only now."""
-    module = STAGES[name]
+    module = COMMANDS.get(name) or STAGES[name]
     return getattr(importlib.import_module(f"nlf_pipeline.{module}"), module.rpartition(".")[2])
 
 

@@ -58,6 +58,8 @@ rule estimate:
         intrinsics="results/{video}/intrinsics.json",
         body=of_video(body_file),
         weights=of_video(weight_records, "estimator"),
+        predictions_file=of_video(given_file, "predictions_file"),
+        masks_file=of_video(masks_of_bodies),
     output:
         "results/{video}/predictions.xz",
     log:
@@ -78,6 +80,7 @@ rule estimate:
         " --masks {input.masks:q} --detected-masks {input.detected:q} --intrinsics {input.intrinsics:q}"
         " --out {output:q} --cache results/{wildcards.video:q}/.people/estimate"
         " --checkpoints results/{wildcards.video:q}/.checkpoints/estimate"
+        " --masks-file={input.masks_file:q}"
 
 
 rule fit:
@@ -86,6 +89,7 @@ rule fit:
         cameras="results/{video}/cameras.npz",
         facts="results/{video}/video.json",
         body=of_video(body_file),
+        fits_file=of_video(given_file, "fits_file"),
     output:
         "results/{video}/fits.npz",
     log:

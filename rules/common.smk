@@ -19,7 +19,9 @@ from nlf_pipeline.workflow.chosen_files import (
     check_registered_body,
     environment_file,
     for_depth,
+    given_file,
     interpolated_clip,
+    masks_of_bodies,
     name_of_body,
     page_digest,
     shown_clip,
@@ -147,6 +149,12 @@ all_or_stop(
             (check_exists, Path(settings["camera_file"]), "a camera of your own (camera_file, see docs/cameras.md)")
             for settings in SETTINGS.variants
             if settings["camera_file"]
+        ),
+        *(
+            (check_exists, Path(settings[name]), f"what others have found ({name}, see docs/import.md)")
+            for settings in SETTINGS.variants
+            for name in ("masks_file", "predictions_file", "fits_file")
+            if settings[name]
         ),
         *(
             (python_of, EXECUTION["droid_env"])

@@ -6,6 +6,7 @@ rule segment:
         video="results/{video}/clip.mp4",
         facts="results/{video}/video.json",
         weights=of_video(weight_records, "segmenter"),
+        masks_file=of_video(given_file, "masks_file"),
     output:
         masks="results/{video}/detected_masks.json",
         bystanders="results/{video}/bystanders.json",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -39,7 +40,25 @@ def test_wrong_option_has_status_2_and_names_it(tmp_path):
 
 def test_unknown_stage_lists_the_stages(tmp_path):
     result = run("feth")
-    assert result.returncode == 2 and "fetch" in result.stderr + result.stdout
+    assert result.returncode == 2 and "Did you mean fetch?" in result.stderr and "segment" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"]])
+def test_the_overview_names_everything_and_what_people_need_first(arguments):
+    result = run(*arguments)
+    assert result.returncode == 0
+    told = re.findall(r"^  ([a-z-]+)  +(\S.*)", result.stdout, re.MULTILINE)
+    assert [name for name, _ in told] == [*cli.COMMANDS, *cli.GROUPS, *cli.STAGES]
+    assert [name for name, _ in told][:3] == ["view", "export", "import"]
+    assert dict(told)["ground"].startswith("Find the floor of every shot")
+
+
+def test_the_overview_imports_no_stage():
+    code = (
+        "import sys; from nlf_pipeline.cli import main; main([])\nprint({'numpy', 'torch', 'cv2'} & set(sys.modules))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.splitlines()[-1] == "set()"
 
 
 def test_reader_who_has_seen_enough_is_no_error(tmp_path):
@@ -146,7 +165,7 @@ def wait_until(condition, patience_s=30):
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("command", sorted(cli.STAGES))
+@pytest.mark.parametrize("command", sorted(cli.COMMANDS | cli.STAGES))
 def test_every_stage_explains_its_options(command):
     function = cli.load_stage(command)
     help_text = tyro.extras.get_parser(function).format_help()

@@ -42,11 +42,18 @@ NETWORKS = {
 YOUTUBE = "dQw4w9WgXcQ"
 VIDEOS = {
     "plain": {},
-    "full": {"fps_factor": 2, "player": True, "export": ["glb", "csv", "reference"]},
+    "full": {
+        "fps_factor": 2,
+        "player": True,
+        "export": ["glb", "csv", "reference"],
+        "previews": ["masks", "camera", "predictions"],
+    },
     "networks": {**NETWORKS, "fps_factor": 2},
     "nlf": {"segmenter": "nlf"},
     "own_camera": {"camera_file": "poses.npz"},
     "static": {"static_camera": True},
+    "own_masks": {"masks_file": "masks.json"},
+    "imported": {"masks_file": "masks.json", "predictions_file": "bodies.xz"},
     "smpl": {"body_model": "smpl", "body_gender": "female"},
     "smpl_betas": {"body_model": "smpl", "body_betas": 20},
     "demo": {"fps_factor": 2},
@@ -60,6 +67,7 @@ OTHER_VALUES = {
     "video_id": ["plain", "full"], "videos": "same.csv", "shard": "1/1", "time_range": [0, 1.5], "models": "reference",
     "segmenter": "nlf", "semantics": "deeplabv3", "camera": "static", "estimator": "nlf", "interpolator": "rife",
     "depth": "zoedepth", "device": "cpu", "select_points": [[1, 2]], "seg_init_time": 1, "camera_file": "other.npz",
+    "masks_file": "other.json", "predictions_file": "other.xz", "fits_file": "other.npz",
     "droid_fov_min": 40, "fov": 70, "person_height": 1.8, "measured_distance": [2, 1, 2, 3, 4, 1.5], "droid_env": "env",
     "body_model": "anny", "body_models_dir": "licensed2", "resolution": [64, 48], "renderer": "poseviz",
     "export": [], "views": ["camera"], "previews": [],
@@ -67,7 +75,8 @@ OTHER_VALUES = {
 """Where the schema does not tell which other value a setting can have."""
 REFUSED = {
     "camera": {"own_camera"}, "camera_file": {"static", "networks"}, "static_camera": {"own_camera", "networks"},
-    "device": {"networks"},
+    "device": {"networks"}, "segmenter": {"own_masks", "imported"}, "estimator": {"imported"},
+    "masks_file": {"networks", "nlf"}, "predictions_file": set(VIDEOS) - {"own_masks", "imported"},
 }  # fmt: skip
 """Setting -> the videos with settings of which it makes no sense."""
 GRAPH = rule_graph(REPOSITORY)
@@ -142,7 +151,8 @@ def finish_all(folder):
         (run.folder / "truth" / video).mkdir(parents=True)
         for name in ("bodies.npz", "world_cameras.npz", "masks.json"):
             (run.folder / "truth" / video / name).touch()
-    for name in ("poses.npz", "other.npz", "env/bin/python", "env/bin/nlf-pipeline", *(
+    own_files = ["poses.npz", "other.npz", "masks.json", "other.json", "bodies.xz", "other.xz"]
+    for name in (*own_files, "env/bin/python", "env/bin/nlf-pipeline", *(
         f"{licensed}/smpl/basicmodel_{gender}_lbs_10_207_0_v1.1.0.pkl"
         for licensed in ("licensed", "licensed2") for gender in ("neutral", "f", "female")
     )):  # fmt: skip
@@ -257,6 +267,7 @@ def rules_of(settings, video):
     missing |= set() if settings["fps_factor"] > 1 else {"interpolate"}
     missing |= set() if settings["player"] else {"player"}
     missing |= set() if set(settings["export"]) - {"reference"} else {"export"}
+    missing |= set() if settings["previews"] else {"preview"}
     missing |= set() if "reference" in settings["export"] else {"export_reference"}
     return set(RULES) - missing
 

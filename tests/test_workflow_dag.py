@@ -19,7 +19,7 @@ ALL_STAGES = {
     "world", "plan-view", "render", "report",
 }  # fmt: skip
 AFTER_AN_EDIT = ALL_STAGES - {"fetch", "segment", "semantic-masks", "track-camera"}
-EXPORTS, VIEWS, PREVIEWS = "[glb,reference]", "[camera,side,triptych,skeletons]", "[]"
+EXPORTS, VIEWS, PREVIEWS = "[glb,reference]", "[camera,side,triptych,skeletons]", "[masks,camera,predictions]"
 ALL_RULES = {stage.replace("-", "_") for stage in ALL_STAGES}
 
 
@@ -61,6 +61,8 @@ def test_setting_reruns_only_what_depends_on_it(finished, setting, rules):
         (["views=[side,triptych,skeletons]"], {"render"}),
         (["player=true"], {"player"}),
         (["export=[glb,colmap]"], {"export"}),
+        (["export=[reference]"], {"export_reference"}),
+        (["previews=[camera]"], {"preview"}),
     ],
 )
 def test_what_is_wanted_besides_is_made_of_what_is_there(finished, settings, rules):
@@ -154,7 +156,7 @@ def test_rules_call_the_stages_with_options_that_they_have(tmp_path, models, ren
         commands[words[0]] = with_options_of(key, words)[1:]
     weights = commands.pop("weights", [])
     assert weights[:1] == ([] if models == "embedded" else ["fetch"])
-    assert set(commands) == set(STAGES) - {"doctor", "status"}
+    assert set(commands) == set(STAGES)
     for stage, words in commands.items():
         parameters = inspect.signature(load_stage(stage)).parameters
         given = [word[2:].removeprefix("no-").partition("=")[0] for word in words if word.startswith("--")]

@@ -69,6 +69,16 @@ def for_depth(settings: Mapping[str, Any], name: str) -> str | list[str]:
     return f"results/{{video}}/{name}" if settings["depth"] else []
 
 
+def given_file(settings: Mapping[str, Any], name: str) -> str | list[str]:
+    """A file of the user's own, such as `masks_file`; nothing where there is none."""
+    return settings[name] or []
+
+
+def masks_of_bodies(settings: Mapping[str, Any]) -> str | list[str]:
+    """The masks of the people whose bodies the user gives; nothing where bodies are estimated."""
+    return given_file(settings, "masks_file") if settings["predictions_file"] else []
+
+
 def check_registered_body(settings: Mapping[str, Any]) -> None:
     """Refuse settings whose body model is the user's own file, and not where it should be.
 

@@ -17,6 +17,7 @@ def contradictions(settings: Mapping[str, Any]) -> Iterable[str]:
         if not is_video_id(video_id):
             yield f"video_id: found {video_id!r}, expected {ID_RULE}. Rename the file in videos_in/ to match."
     yield from _about_the_camera(settings)
+    yield from _about_given_files(settings)
     yield from _about_the_body(settings)
     if settings["person_height"] and settings["measured_distance"]:
         yield "measured_distance: given together with person_height, expected only one of them"
@@ -38,6 +39,16 @@ def _about_the_camera(settings: Mapping[str, Any]) -> Iterable[str]:
         yield f"droid_fov_min: found {settings['droid_fov_min']}, expected at most droid_fov_max"
     if camera == "droid" and settings["device"] == "cpu":
         yield "camera: 'droid' runs on a GPU only; found device=cpu. Choose camera=klt, or device=auto"
+
+
+def _about_given_files(settings: Mapping[str, Any]) -> Iterable[str]:
+    for backend, file in (("segmenter", "masks_file"), ("estimator", "predictions_file")):
+        if settings[file] and settings[backend] != "file":
+            yield f"{file}: given, expected {backend} to be null or file"
+        elif settings[backend] == "file" and not settings[file]:
+            yield f"{backend}: 'file' needs {file}"
+    if settings["predictions_file"] and not settings["masks_file"]:
+        yield "predictions_file: needs masks_file, the masks of the people in it"
 
 
 def _about_the_body(settings: Mapping[str, Any]) -> Iterable[str]:

@@ -55,6 +55,7 @@ MODEL_OPTIONS: Mapping[tuple[str, str], Mapping[str, str]] = {
         "stcn.detector_resolution": "maskrcnn_resolution",
         "stcn.memory_frames": "stcn_memory_frames",
     },
+    ("segmenter", "file"): {"masks_file": "masks_file"},
     ("semantics", "deeplabv3"): {
         "deeplabv3.mask_threshold": "mask_threshold",
         "deeplabv3.input_size": "deeplabv3_resolution",
@@ -69,6 +70,7 @@ MODEL_OPTIONS: Mapping[tuple[str, str], Mapping[str, str]] = {
         "droid.channel_order": "droid_channel_order",
     },
     ("estimator", "nlf"): _NLF,
+    ("estimator", "file"): {"predictions_file": "predictions_file"},
     ("segmenter", "nlf"): {
         **_NLF,
         "nlf.detector_threshold": "detector_threshold",
@@ -101,6 +103,8 @@ DECIDED_SETTINGS: Mapping[str, tuple[str, ...]] = {
     "models": ("segmenter", "semantics", "camera", "estimator", "interpolator", "body_model"),
     "static_camera": ("camera",),
     "camera_file": ("camera",),
+    "masks_file": ("segmenter",),
+    "predictions_file": ("estimator",),
 }
 """Setting -> those that are null and that it decides."""
 
@@ -108,11 +112,14 @@ DECIDED_SETTINGS: Mapping[str, tuple[str, ...]] = {
 def with_models(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings with those that are null and that the chosen set of models decides filled in.
 
-    A camera of one's own, or one that stands still, takes precedence over the set's tracker.
+    A camera, masks or bodies of one's own, or a camera that stands still, take precedence over the set's backends.
     """
     chosen = {key: settings[key] or value for key, value in MODEL_SETS[settings["models"]].items()}
     if settings["camera"] is None and (settings["camera_file"] or settings["static_camera"]):
         chosen["camera"] = "file" if settings["camera_file"] else "static"
+    for backend, file in (("segmenter", "masks_file"), ("estimator", "predictions_file")):
+        if settings[backend] is None and settings[file]:
+            chosen[backend] = "file"
     return {**settings, **chosen}
 
 

@@ -21,7 +21,7 @@ RUN_WIDE: Mapping[str, str] = {
     "body_models_dir": "it is a folder of this machine",
 }
 """Settings that a single video cannot have, and why."""
-PATH_SETTINGS = frozenset({"camera_file"})
+PATH_SETTINGS = frozenset({"camera_file", "masks_file", "predictions_file", "fits_file"})
 """Settings that are paths; those in a table are relative to it."""
 _NULL = frozenset({"null", "Null", "NULL", "~"})
 _NUMBERS = re.compile(r"[][0-9., eE+-]+")
