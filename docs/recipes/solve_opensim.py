@@ -1,7 +1,8 @@
-"""Scale OpenSim's full-body model to a person and find the joint angles: solve_opensim.py MODEL.osim PERSON.trc.
+"""Scale OpenSim's full-body model to a person and find the joint angles.
 
-Writes beside the TRC file: scaled.osim, person.osim (scaled, with its markers moved to where they are on this person), and
-angles_FRAME.mot for every stretch of frames in which the person is visible, named by its first frame.
+Usage: solve_opensim.py MODEL.osim PERSON.trc FOLDER. Writes into FOLDER: scaled.osim, person.osim (with its markers
+moved to where they are on this person), and angles_FRAME.mot for every stretch of frames in which the person is
+visible, named by its first frame.
 """
 
 import sys
@@ -21,19 +22,20 @@ LENGTHS = {
 """Between which two markers a body is measured."""
 
 
-def main(model_file: str, trc_file: str) -> None:
+def main(model_file: str, trc_file: str, folder: str) -> None:
     """Scale, place the markers, solve."""
-    trc = Path(trc_file).resolve()
+    trc, out = Path(trc_file).resolve(), Path(folder).resolve()
+    out.mkdir(parents=True, exist_ok=True)
     stretches = visible_stretches(trc)
     if not stretches:
         sys.exit(f"{trc}: the person is never visible for two frames in a row.")
     longest = max(stretches, key=len)
     model = opensim.Model(model_file)
     prepare(model)
-    scale(model, trc, longest)
-    place_markers(model, trc, longest)
+    scale(model, trc, longest, out)
+    place_markers(model, trc, longest, out)
     for times in stretches:
-        solve(trc, times)
+        solve(trc, times, out)
 
 
 def visible_stretches(trc: Path) -> list[np.ndarray]:
@@ -56,7 +58,7 @@ def prepare(model: opensim.Model) -> None:
             model.addMarker(opensim.Marker(f"{side}_{joint}", frame, opensim.Vec3(0)))
 
 
-def scale(model: opensim.Model, trc: Path, times: np.ndarray) -> None:
+def scale(model: opensim.Model, trc: Path, times: np.ndarray, out: Path) -> None:
     """Bring every body of the model to its length on this person."""
     measurements = opensim.MeasurementSet()
     for side in ("left", "right"):
@@ -72,7 +74,7 @@ def scale(model: opensim.Model, trc: Path, times: np.ndarray) -> None:
     scaler.setMarkerFileName(str(trc))
     scaler.setTimeRange(span(times[0], times[-1]))
     scaler.setPreserveMassDist(True)
-    scaler.setOutputModelFileName(str(trc.parent / "scaled.osim"))
+    scaler.setOutputModelFileName(str(out / "scaled.osim"))
     mass = model.getTotalMass(model.initSystem())
     if not scaler.processModel(model, "", mass):
         sys.exit("The model could not be scaled.")
@@ -95,30 +97,30 @@ def measurement(body: str, pairs: list[list[str]]) -> opensim.Measurement:
     return result
 
 
-def place_markers(model: opensim.Model, trc: Path, times: np.ndarray) -> None:
+def place_markers(model: opensim.Model, trc: Path, times: np.ndarray, out: Path) -> None:
     """Move the model's markers to where they are on this person in the first two frames."""
     placer = opensim.MarkerPlacer()
     placer.setApply(True)
     placer.setMarkerFileName(str(trc))
     placer.setTimeRange(span(times[0], times[1]))
     placer.setMoveModelMarkers(True)
-    placer.setOutputModelFileName(str(trc.parent / "person.osim"))
+    placer.setOutputModelFileName(str(out / "person.osim"))
     add_tasks(placer.getIKTaskSet(), model)
     if not placer.processModel(model, ""):
         sys.exit("The markers could not be placed.")
 
 
-def solve(trc: Path, times: np.ndarray) -> None:
+def solve(trc: Path, times: np.ndarray, out: Path) -> None:
     """Inverse kinematics of one stretch."""
-    model = opensim.Model(str(trc.parent / "person.osim"))
+    model = opensim.Model(str(out / "person.osim"))
     rate = (len(times) - 1) / (times[-1] - times[0])
     tool = opensim.InverseKinematicsTool()
     tool.setModel(model)
     tool.setMarkerDataFileName(str(trc))
     tool.setStartTime(times[0])
     tool.setEndTime(times[-1])
-    tool.setResultsDir(str(trc.parent))
-    tool.setOutputMotionFileName(str(trc.parent / f"angles_{round(times[0] * rate) + 1}.mot"))
+    tool.setResultsDir(str(out))
+    tool.setOutputMotionFileName(str(out / f"angles_{round(times[0] * rate) + 1}.mot"))
     add_tasks(tool.upd_IKTaskSet(), model)
     tool.run()
 
