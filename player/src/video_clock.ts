@@ -9,6 +9,8 @@ export class VideoClock implements Clock {
   /** The frame to seek next. */
   private wanted: number | null = null;
   private waiting: (() => void)[] = [];
+  private looping = false;
+  private wantsToPlay = false;
 
   constructor(
     private readonly video: HTMLVideoElement,
@@ -19,6 +21,7 @@ export class VideoClock implements Clock {
     video.addEventListener("play", () => events.playing(true));
     video.addEventListener("pause", () => events.playing(false));
     video.addEventListener("seeked", this.onSeeked);
+    video.addEventListener("ended", this.onEnded);
     video.addEventListener("loadeddata", () => events.picture());
     video.addEventListener("error", () => {
       this.settle();
@@ -33,6 +36,7 @@ export class VideoClock implements Clock {
   }
 
   play(): void {
+    this.wantsToPlay = true;
     if (this.video.ended) void this.seek(0);
     this.video.play().catch(() => {
       // A page may not make a sound before the user has touched it.
@@ -42,6 +46,7 @@ export class VideoClock implements Clock {
   }
 
   pause(): void {
+    this.wantsToPlay = false;
     this.video.pause();
   }
 
@@ -60,7 +65,7 @@ export class VideoClock implements Clock {
   }
 
   setLoop(loop: boolean): void {
-    this.video.loop = loop;
+    this.looping = loop;
   }
 
   setMuted(muted: boolean): void {
@@ -82,8 +87,20 @@ export class VideoClock implements Clock {
     else {
       // The picture is usually announced by the frame callback; it is not if the same picture was there before.
       const sought = this.inFlight;
-      requestAnimationFrame(() => requestAnimationFrame(() => this.inFlight === sought && this.settle()));
+      requestAnimationFrame(() => requestAnimationFrame(() => this.onShown(sought)));
     }
+  };
+
+  private onShown(sought: number): void {
+    if (this.inFlight !== sought) return;
+    if (this.wanted === sought) this.settle();
+    else this.begin();
+  }
+
+  /** A video of which the last frame was sought ends at once, also while paused; one with `loop` would start anew. */
+  private readonly onEnded = (): void => {
+    if (this.looping && this.wantsToPlay) this.play();
+    else this.wantsToPlay = false;
   };
 
   private readonly onPicture = (_now: number, { mediaTime }: VideoFrameCallbackMetadata): void => {
