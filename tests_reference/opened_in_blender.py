@@ -1,17 +1,23 @@
 """`python opened_in_blender.py JOBS`: what Blender finds in files; a process of its own, as it may crash when it ends.
 
-JOBS is JSON: the file to open -> the npz to write.
+JOBS is a JSON list of [how, file to open, npz to write]; how: plain, or recipe, which is for glTF.
 """
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import bpy  # pyright: ignore[reportMissingImports]
 import numpy as np
+from bpy_extras.object_utils import world_to_camera_view  # pyright: ignore[reportMissingImports]
+from mathutils import Vector  # pyright: ignore[reportMissingImports]
 
 from nlf_pipeline.exporters.fbx_in_blender import open_glb, stretch_keys
+
+RECIPE = Path(__file__).parents[1] / "docs/recipes/blender.md"
 
 
 def open_file(path: Path) -> None:
@@ -26,42 +32,51 @@ def open_file(path: Path) -> None:
         bpy.ops.import_anim.bvh(filepath=str(path), update_scene_fps=True)
 
 
+def open_by_recipe(glb: Path) -> None:
+    """As a user who changes the paths of the script in docs/recipes/blender.md."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    (script,) = re.findall(r"```python\n(.*?)```", RECIPE.read_text(), re.DOTALL)
+    lines = [line for line in script.splitlines() if not line.startswith("VIDEO = ")]
+    given = "\n".join(lines).replace("results/dance/export/glb/dance.glb", str(glb))
+    exec(given, {"VIDEO": None})
+
+
 def look(out: Path) -> None:
     """Note every skeleton, mesh and camera in all frames."""
     scene = bpy.context.scene
     armatures = [thing for thing in bpy.data.objects if thing.type == "ARMATURE"]
     last = max([action.frame_range[1] for action in bpy.data.actions], default=0)
-    found: dict[str, object] = {
+    found: dict[str, Any] = {
         "fps": scene.render.fps / scene.render.fps_base,
         "metres": scene.unit_settings.scale_length,
         "armatures": [armature.name for armature in armatures],
         "others": [thing.name for thing in bpy.data.objects if thing.type not in ("ARMATURE", "CAMERA")],
     }
-    heads: dict[str, list[list[tuple[float, ...]]]] = {bone.name: [] for a in armatures for bone in a.data.bones}
-    cameras, vertices = [], []
+    found |= {f"head {bone.name}": [] for armature in armatures for bone in armature.data.bones}
+    found |= {"cameras": [], "pixels": [], "extents": []}
     for frame in range(round(last) + 1):
         scene.frame_set(frame)
-        for name, places in heads.items():
-            places.append([tuple(armature.matrix_world @ armature.pose.bones[name].head) for armature in armatures])
-        cameras += [[list(row) for row in scene_camera().matrix_world]] if bpy.data.cameras else []
-        vertices.append([lowest_and_highest(armature) for armature in armatures])
-    if bpy.data.cameras:
-        found["fov_y"] = field_of_view()
-    found |= {f"head {name}": places for name, places in heads.items()}
-    np.savez(out, **{key: np.array(value) for key, value in found.items()}, cameras=cameras, extents=vertices)
+        for key in found:
+            if key.startswith("head "):
+                found[key].append([head(armature, key.removeprefix("head ")) for armature in armatures])
+        found["extents"].append([lowest_and_highest(armature) for armature in armatures])
+        for camera in (thing for thing in bpy.data.objects if thing.type == "CAMERA"):
+            found["cameras"].append([list(row) for row in camera.matrix_world])
+            found["pixels"].append([pixel(camera, head(armature, "pelvis")) for armature in armatures])
+    np.savez(out, **{key: np.array(value) for key, value in found.items()})
 
 
-def scene_camera() -> bpy.types.Object:
-    (camera,) = [thing for thing in bpy.data.objects if thing.type == "CAMERA"]
-    return camera
+def head(armature: bpy.types.Object, name: str) -> list[float]:
+    """Where a bone begins, in Blender's world."""
+    return list(armature.matrix_world @ armature.pose.bones[name].head)
 
 
-def field_of_view() -> float:
-    """Vertical, of a picture of 16 to 9, radians."""
+def pixel(camera: bpy.types.Object, place: list[float]) -> list[float]:
+    """Where a picture of 640 x 360 shows a place; the centre of the top left pixel is (0, 0)."""
     scene = bpy.context.scene
     scene.render.resolution_x, scene.render.resolution_y = 640, 360
-    upper_right = scene_camera().data.view_frame(scene=scene)[0]
-    return float(2 * np.arctan(upper_right[1] / -upper_right[2]))
+    right, up, _ = world_to_camera_view(scene, camera, Vector(place))
+    return [right * 640 - 0.5, (1 - up) * 360 - 0.5]
 
 
 def lowest_and_highest(armature: bpy.types.Object) -> list[list[float]]:
@@ -76,8 +91,8 @@ def lowest_and_highest(armature: bpy.types.Object) -> list[list[float]]:
 
 
 if __name__ == "__main__":
-    for source, out in json.loads(sys.argv[1]).items():
-        open_file(Path(source))
+    for how, source, out in json.loads(sys.argv[1]):
+        (open_by_recipe if how == "recipe" else open_file)(Path(source))
         look(Path(out))
     sys.stdout.flush()
     os._exit(0)

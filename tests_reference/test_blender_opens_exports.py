@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from nlf_pipeline.export_fbx import export_fbx
 from nlf_pipeline.exporters import bvh, glb
 from nlf_pipeline.exporters.glb import person_node_name
 from nlf_pipeline.exporters.motion import Motion
+from nlf_pipeline.geometry import invert_rigid, project, transform_points
 
 pytest.importorskip("bpy")
 BLENDER_WORLD = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]])
@@ -22,6 +24,7 @@ CASES: dict[str, dict[str, Any]] = {
     "two": {},
     "nobody": {"n_people": 0},
     "cut": {"cuts": (8,), "names": {1: "Anna María 😀", 2: "x y"}},
+    "lens": {"zooming": True, "n_frames": 6},
     "ntsc": {"fps": 30000 / 1001, "n_joints": 55, "n_frames": 4},
 }
 FILES = ("glb", "fbx")
@@ -29,7 +32,11 @@ FILES = ("glb", "fbx")
 
 @pytest.fixture(scope="module")
 def motions() -> dict[str, Motion]:
-    return {name: moving_people(**settings, video_id=name) for name, settings in CASES.items()}
+    motions = {name: moving_people(**settings, video_id=name) for name, settings in CASES.items()}
+    cameras = motions["lens"].cameras
+    off_centre = cameras.K * [[1, 1, 1], [1, 1.1, 1], [1, 1, 1]] + [[0, 0, 30], [0, 0, -20], [0, 0, 0]]
+    motions["lens"] = replace(motions["lens"], cameras=replace(cameras, K=off_centre))
+    return motions
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +50,13 @@ def opened(motions: dict[str, Motion], tmp_path_factory: pytest.TempPathFactory)
         export_fbx(glb=folder / name / "glb", out=folder / name / "fbx")
         bvh.write(motion, folder / name / "bvh")
     files = [file for kind in ("glb", "fbx", "bvh") for file in sorted(folder.glob(f"*/{kind}/**/*.{kind}"))]
-    jobs = {str(file): f"{file}.npz" for file in files}
+    jobs = [("plain", str(file), f"{file}.npz") for file in files]
+    jobs += [("recipe", str(file), f"{file}.recipe.npz") for file in files if file.suffix == ".glb"]
     script = str(Path(__file__).with_name("opened_in_blender.py"))
     done = subprocess.run([sys.executable, script, json.dumps(jobs)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    return {str(file.relative_to(folder)): dict(np.load(f"{file}.npz")) for file in files}
+    outs = [out for _, _, out in jobs]
+    return {str(Path(out).relative_to(folder)).removesuffix(".npz"): dict(np.load(out)) for out in outs}
 
 
 def heads(found: dict[str, Any], motion: Motion) -> np.ndarray:
@@ -83,6 +92,14 @@ def test_bodies_are_drawn_about_their_joints_while_visible(opened, motions, kind
         assert (low > joints.min(axis=1) - 0.12)[person.visible].all()
 
 
+def assert_seen_where_opencv_does(found: dict[str, Any], motion: Motion) -> None:
+    for person in motion.people:
+        row = found["armatures"].tolist().index(person_node_name(person))
+        T_cam_world = invert_rigid(motion.cameras.T_world_cam)
+        wanted = project(transform_points(T_cam_world, person.joints[:, :1]), motion.cameras.K[:, None])[:, 0]
+        np.testing.assert_allclose(found["pixels"][person.visible, row], wanted[person.visible], atol=0.1)
+
+
 @pytest.mark.parametrize("kind", FILES)
 @pytest.mark.parametrize("case", CASES)
 def test_the_camera_is_where_it_is(opened, motions, case, kind):
@@ -91,8 +108,20 @@ def test_the_camera_is_where_it_is(opened, motions, case, kind):
     assert len(found["cameras"]) == motion.n_frames
     np.testing.assert_allclose(found["cameras"][:, :3, 3] @ BLENDER_WORLD, wanted[:, :3, 3], atol=1e-5)
     np.testing.assert_allclose(BLENDER_WORLD.T @ found["cameras"][:, :3, :3], wanted[:, :3, :3], atol=1e-5)
-    height_px, fy_px = motion.cameras.size_px[1], motion.cameras.K[0, 1, 1]
-    assert found["fov_y"] == pytest.approx(2 * np.arctan(height_px / 2 / fy_px), abs=1e-4)
+    if case != "lens":
+        assert_seen_where_opencv_does(found, motion)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_recipe_opens_people_and_lens(opened, motions, case):
+    """With the script of docs/recipes/blender.md a zooming lens off the picture's centre is right, too."""
+    motion, found = motions[case], opened[f"{case}/glb/{case}.glb.recipe"]
+    assert found["fps"] == pytest.approx(motion.fps, rel=1e-6)
+    for person in motion.people:
+        row = found["armatures"].tolist().index(person_node_name(person))
+        distances = np.linalg.norm(heads(found, motion)[row] - person.joints, axis=-1)
+        assert distances[person.visible].max() < 2e-5
+    assert_seen_where_opencv_does(found, motion)
 
 
 @pytest.mark.parametrize("case", CASES)
