@@ -43,6 +43,15 @@ def test_still_camera_or_ones_own_takes_precedence_over_the_sets_tracker(models)
     assert needed_weights(chosen(models=models, static_camera=True), "camera") == []
 
 
+@pytest.mark.parametrize("models", MODEL_SETS)
+def test_masks_and_bodies_of_ones_own_take_precedence_over_the_sets_backends(models):
+    settings = chosen(models=models, masks_file="masks.json", predictions_file="bodies.xz")
+    assert (settings["segmenter"], settings["estimator"]) == ("file", "file")
+    assert "--masks-file=masks.json" in words(settings, "segment")
+    assert "--predictions-file=bodies.xz" in words(settings, "estimate")
+    assert needed_weights(settings, "segmenter") == needed_weights(settings, "estimator") == []
+
+
 def test_sets_need_the_weights_of_their_backends_and_of_no_others():
     assert needed_weights(MODEL_SETS["embedded"]) == []
     reference = MODEL_SETS["reference"]
