@@ -91,16 +91,16 @@ def test_recipe_for_robotics(motion, tmp_path, monkeypatch):
     assert len(written["base_position"]) == round(duration * 50) + 1 == len(written["foot_contacts"])
     assert written["base_position"][0, :2] == pytest.approx([0, 0], abs=1e-9)
     heights = person.joints[:, 0, 1] * defined["scale"]
-    np.testing.assert_allclose(written["base_position"][::2, 2], heights, atol=1e-6)  # 50 Hz from 25
+    np.testing.assert_allclose(written["base_position"][::2, 2], heights, atol=1e-5)  # 50 Hz from 25
     turns = Rotation.from_quat(written["base_quat_wxyz"][:, [1, 2, 3, 0]])
     forward, left, up = np.moveaxis(turns.as_matrix(), -1, 0)
-    assert forward[0, 0] > 0.9 and abs(forward[0, 1]) < 1e-6 and up[:, 2].min() > 0.8
+    assert forward[0, 0] > 0.9 and abs(forward[0, 1]) < 1e-5 and up[:, 2].min() > 0.8
     across = motion_z_up(person.joints[:, 1] - person.joints[:, 2])  # from the right hip to the left
     across = defined["to_start"].apply(across) / np.linalg.norm(across, axis=1, keepdims=True)
     assert np.sum(across * left[::2], axis=1).min() > 0.95
     hip, knee, ankle = person.joints[0, [1, 4, 7]]
     bones = (knee - hip) / np.linalg.norm(knee - hip), (ankle - knee) / np.linalg.norm(ankle - knee)
-    assert written["left_knee"][0] == pytest.approx(np.arccos(bones[0] @ bones[1]))
+    assert written["left_knee"][0] == pytest.approx(np.arccos(bones[0] @ bones[1]), abs=1e-4)
 
 
 def motion_z_up(vectors):

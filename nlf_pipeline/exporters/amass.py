@@ -47,17 +47,17 @@ def amass_arrays(motion: Motion, person: MovingPerson) -> dict[str, np.ndarray]:
     if is_smplx:
         flat |= {"pose_jaw": pose[:, _FACE][:, :1], "pose_eye": pose[:, _FACE][:, 1:]}
     return {
-        **{name: rotvecs.reshape(n_frames, -1) for name, rotvecs in flat.items()},
-        "trans": trans,
+        **{name: rotvecs.reshape(n_frames, -1).astype(np.float32) for name, rotvecs in flat.items()},
+        "trans": trans.astype(np.float32),
         "betas": betas,
         "num_betas": np.array(len(betas)),
-        "dmpls": np.zeros((n_frames, _N_DMPLS)),
+        "dmpls": np.zeros((n_frames, _N_DMPLS), np.float32),
         "gender": np.array(_gender(motion.body_model)),
         "surface_model_type": np.array("smplx" if is_smplx else "smplh"),
         "mocap_framerate": fps,
         "mocap_frame_rate": fps,
         "mocap_time_length": np.array(n_frames / motion.fps),
-        "joints": person.joints @ Z_UP.T,
+        "joints": (person.joints @ Z_UP.T).astype(np.float32),
         "joints_rest": person.joints_rest,
         "joint_names": np.array(motion.joint_names),
         "visible": person.visible,

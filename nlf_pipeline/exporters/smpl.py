@@ -27,8 +27,8 @@ def smpl_arrays(motion: Motion) -> dict[str, np.ndarray]:
         for p in motion.people
     ]
 
-    def stacked(of: Callable[[MovingPerson], np.ndarray], *shape: int) -> np.ndarray:
-        return np.array([of(person) for person in motion.people]).reshape(len(motion.people), *shape)
+    def stacked(of: Callable[[MovingPerson], np.ndarray], *shape: int, kind: type = np.float32) -> np.ndarray:
+        return np.array([of(person) for person in motion.people], kind).reshape(len(motion.people), *shape)
 
     n_betas = len(motion.people[0].betas) if motion.people else 0
     return {
@@ -42,16 +42,16 @@ def smpl_arrays(motion: Motion) -> dict[str, np.ndarray]:
         "pose_rotvecs": stacked(lambda person: person.pose_rotvecs, n_frames, n_joints, 3),
         "trans": stacked(lambda person: person.trans, n_frames, 3),
         "betas": stacked(lambda person: person.betas, n_betas),
-        "global_orient_cam": np.array([root for root, _ in in_camera]).reshape(-1, n_frames, 3),
-        "trans_cam": np.array([trans for _, trans in in_camera]).reshape(-1, n_frames, 3),
+        "global_orient_cam": np.array([root for root, _ in in_camera], np.float32).reshape(-1, n_frames, 3),
+        "trans_cam": np.array([trans for _, trans in in_camera], np.float32).reshape(-1, n_frames, 3),
         "joints": stacked(lambda person: person.joints, n_frames, n_joints, 3),
-        "visible": stacked(lambda person: person.visible, n_frames).astype(bool),
-        "filled": stacked(lambda person: person.filled, n_frames).astype(bool),
-        "foot_contacts": stacked(lambda person: person.foot_contacts, n_frames, 2).astype(bool),
+        "visible": stacked(lambda person: person.visible, n_frames, kind=bool),
+        "filled": stacked(lambda person: person.filled, n_frames, kind=bool),
+        "foot_contacts": stacked(lambda person: person.foot_contacts, n_frames, 2, kind=bool),
         "joint_names": np.array(motion.joint_names),
         "joint_parents": np.array(motion.joint_parents, dtype=np.int64),
         "joints_rest": stacked(lambda person: person.joints_rest, n_joints, 3),
-        "vertices_rest": stacked(lambda person: person.vertices_rest, n_vertices, 3).astype(np.float32),
+        "vertices_rest": stacked(lambda person: person.vertices_rest, n_vertices, 3),
         "skin_weights": motion.skin.weights,
         "faces": motion.skin.faces,
         "T_world_cam": cameras.T_world_cam,
