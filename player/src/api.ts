@@ -44,7 +44,7 @@ export function makeApi(loading: Promise<Player>): PlayerApi {
     frame: () => loaded().clock.frame,
     seek: async (frame) => {
       await loaded().clock.seek(frame);
-      loaded().viewport.draw();
+      loaded().viewport.flush();
     },
     play: () => loaded().clock.play(),
     pause: () => loaded().clock.pause(),
@@ -61,7 +61,7 @@ export function makeApi(loading: Promise<Player>): PlayerApi {
 function screenBox({ world, viewport, clock }: Player, id: number): Rect | null {
   const person = world.people.find((candidate) => candidate.person.id === id);
   if (!person?.isVisible(clock.frame)) return null;
-  viewport.draw();
+  viewport.flush();
   const point = new Vector3();
   const [xs, ys]: [number[], number[]] = [[], []];
   for (const mesh of person.meshes) {

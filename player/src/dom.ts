@@ -61,11 +61,6 @@ export class Choice<T extends string> {
   show(value: T): void {
     for (const [key, button] of this.buttons) button.setAttribute("aria-pressed", String(key === value));
   }
-
-  setHidden(value: T, hidden: boolean): void {
-    const button = this.buttons.get(value);
-    if (button) button.hidden = hidden;
-  }
 }
 
 /** A labelled switch. */

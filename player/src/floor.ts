@@ -16,16 +16,15 @@ uniform float opacity;
 uniform vec2 centre;
 uniform float radius;
 varying vec2 vGround;
-float lines(float step, float width) {
-  vec2 at = vGround / step;
-  vec2 pixel = max(fwidth(at), vec2(1e-5));
+float lines(vec2 at, vec2 pixel, float width) {
   vec2 distance = abs(fract(at - 0.5) - 0.5) / pixel;
   vec2 shown = clamp(width - distance, 0.0, 1.0) * clamp(0.7 / pixel - 1.0, 0.0, 1.0);
   return max(shown.x, shown.y);
 }
 void main() {
   float fade = 1.0 - smoothstep(0.25, 1.0, length(vGround - centre) / radius);
-  float alpha = opacity * fade * max(0.5 * lines(1.0, 1.0), lines(5.0, 1.4));
+  vec2 pixel = max(fwidth(vGround), vec2(1e-5));
+  float alpha = opacity * fade * max(0.5 * lines(vGround, pixel, 1.0), lines(vGround / 5.0, pixel / 5.0, 1.4));
   if (alpha < 0.004) discard;
   gl_FragColor = vec4(color, alpha);
 }`;
@@ -58,8 +57,6 @@ export class Floor {
     );
     this.shadows = new Mesh(plane, new ShadowMaterial({ transparent: true, depthWrite: false }));
     this.shadows.receiveShadow = true;
-    this.shadows.position.y = -0.004;
-    this.grid.position.y = -0.002;
     this.root.add(this.shadows, this.grid);
   }
 
@@ -71,10 +68,14 @@ export class Floor {
 
   /** A floor of so many metres around a point. */
   place(centre: Vector3, radius: number): void {
-    this.root.position.set(centre.x, 0, centre.z);
-    this.root.scale.set(2 * radius, 1, 2 * radius);
+    spread(this.grid, centre, radius, -0.002);
     (this.grid.material.uniforms["centre"]!.value as Vector3).set(centre.x, centre.z, 0);
     this.grid.material.uniforms["radius"]!.value = radius;
+  }
+
+  /** Shadows reach so many metres from a point; beyond it there are none to draw. */
+  placeShadows(centre: Vector3, radius: number): void {
+    spread(this.shadows, centre, radius, -0.004);
   }
 
   /** Over a video the lines are white, and without shadows: that floor has its own. */
@@ -82,4 +83,9 @@ export class Floor {
     this.shadows.visible = !over;
     this.grid.material.uniforms["color"]!.value = over ? WHITE : this.colour;
   }
+}
+
+function spread(plane: Mesh, centre: Vector3, radius: number, height: number): void {
+  plane.position.set(centre.x, height, centre.z);
+  plane.scale.set(2 * radius, 1, 2 * radius);
 }

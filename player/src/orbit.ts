@@ -14,6 +14,8 @@ const RAISED = 0.36;
 const FILLED = 0.84;
 /** Metres; long ways would make people small. */
 const FAR_FROM_PEOPLE = 7;
+/** Metres around the recording camera that its frustum takes up. */
+const FRUSTUM = 0.5;
 
 interface Pose {
   position: Vector3;
@@ -112,7 +114,8 @@ export class Orbit {
     const middle = world.middleOfPeople(frame);
     const near = world.places[this.shot]!.points.filter((point) => point.distanceTo(middle) < FAR_FROM_PEOPLE);
     const tangent = FILLED * Math.tan(MathUtils.degToRad(this.camera.fov / 2));
-    const eye = eyeToSee([...near, world.camera.position(frame)], direction, tangent * this.camera.aspect, tangent);
+    const camera = [-FRUSTUM, FRUSTUM].map((side) => world.camera.position(frame).addScalar(side));
+    const eye = eyeToSee([...near, ...camera], direction, tangent * this.camera.aspect, tangent);
     const depth = eye.clone().sub(middle).dot(direction);
     return { position: eye, target: eye.clone().addScaledVector(direction, -depth) };
   }

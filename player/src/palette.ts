@@ -23,7 +23,7 @@ const LIGHT: Theme = {
   shadowOpacity: 0.22,
   camera: new Color("#39424e"),
   skyLight: new Color("#ffffff"),
-  groundLight: new Color("#c9cfd8"),
+  groundLight: new Color("#a9b1bd"),
 };
 
 const DARK: Theme = {

@@ -3,6 +3,7 @@ import { Color } from "three";
 import { FreeClock, type Clock } from "./clock";
 import { loadBytes, mediaUrl } from "./data";
 import { element } from "./dom";
+import { graphicsOfMachine, type Graphics } from "./graphics";
 import { bindKeys, helpDialog, type Actions } from "./keys";
 import { Labels } from "./labels";
 import { Layout } from "./layout";
@@ -35,6 +36,7 @@ export class Player {
     videoId: string,
     world: World,
     private readonly video: HTMLVideoElement | null,
+    graphics: Graphics,
   ) {
     this.title = videoId;
     this.world = world;
@@ -48,7 +50,7 @@ export class Player {
     };
     const layout = new Layout(this.store, video, actions, videoId, clip);
     this.clock = this.makeClock();
-    this.viewport = new Viewport(layout.view, world, video, this.store.value);
+    this.viewport = new Viewport(layout.view, world, video, this.store.value, graphics);
     this.viewport.canvas.setAttribute("aria-label", `People of ${videoId} in 3D`);
     this.labels = new Labels(world);
     layout.view.append(this.labels.root);
@@ -77,7 +79,8 @@ export class Player {
       clip.people.map(({ node }) => node),
     );
     const video = clip.video ? await loadVideo(clip.video) : null;
-    return new Player(clip, videoId, new World(clip, rigs), video);
+    const graphics = graphicsOfMachine();
+    return new Player(clip, videoId, new World(clip, rigs, graphics.shadowPixels), video, graphics);
   }
 
   reset(): void {

@@ -55,12 +55,4 @@ export class RecordingCamera {
     ] as const;
     return pixels.map(([u, v]) => new Vector3(...rayThrough(this.K(frame), u, v)).multiplyScalar(depth));
   }
-
-  /** Whether the camera moves more than a hand's breadth within the frames. */
-  moves(start: number, stop: number): boolean {
-    const first = this.position(start);
-    const here = new Vector3();
-    for (let frame = start; frame < stop; frame++) if (this.position(frame, here).distanceTo(first) > 0.1) return true;
-    return false;
-  }
 }

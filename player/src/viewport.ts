@@ -2,13 +2,13 @@
 import { type Camera, NoToneMapping, PCFShadowMap, Vector3, VideoTexture, WebGLRenderer } from "three";
 import { Backdrop } from "./backdrop";
 import { CameraView } from "./camera_view";
+import type { Graphics } from "./graphics";
 import { Orbit } from "./orbit";
 import type { Theme } from "./palette";
 import type { Rect } from "./projection";
 import type { Settings } from "./settings";
 import type { World } from "./world";
 
-const MOST_PIXELS_PER_PIXEL = 2;
 const LETTERBOX = 0x0b0d10;
 
 export class Viewport {
@@ -21,7 +21,8 @@ export class Viewport {
   private readonly backdrop = new Backdrop();
   private readonly texture: VideoTexture | null;
   private frame = 0;
-  private scheduled = false;
+  /** Of the animation frame that will draw; 0: none. */
+  private scheduled = 0;
   private stale = true;
 
   /** @throws Error if the browser has no WebGL. */
@@ -30,8 +31,9 @@ export class Viewport {
     private readonly world: World,
     private readonly video: HTMLVideoElement | null,
     private settings: Settings,
+    private readonly graphics: Graphics,
   ) {
-    this.renderer = new WebGLRenderer({ antialias: true, powerPreference: "high-performance" });
+    this.renderer = new WebGLRenderer({ antialias: graphics.antialias, powerPreference: "high-performance" });
     this.renderer.toneMapping = NoToneMapping;
     this.renderer.shadowMap.enabled = true;
     this.renderer.shadowMap.type = PCFShadowMap;
@@ -74,9 +76,7 @@ export class Viewport {
   /** Draws soon. @param stale Whether more than the view changed. */
   invalidate(stale = false): void {
     this.stale ||= stale;
-    if (this.scheduled) return;
-    this.scheduled = true;
-    requestAnimationFrame(() => this.draw());
+    this.scheduled ||= requestAnimationFrame(() => this.draw());
   }
 
   /** A new picture of the video is there; drawn only where the canvas shows it. */
@@ -86,9 +86,15 @@ export class Viewport {
     if (this.settings.view === "camera" || this.settings.video === "scene") this.invalidate();
   }
 
+  /** Draws at once what was to be drawn soon. */
+  flush(): void {
+    if (this.scheduled) this.draw();
+  }
+
   /** Draws at once. */
   draw(): void {
-    this.scheduled = false;
+    cancelAnimationFrame(this.scheduled);
+    this.scheduled = 0;
     if (this.stale) {
       const inScene = this.settings.video === "scene" ? this.pictures() : null;
       this.world.show(this.frame, this.settings, inScene);
@@ -149,7 +155,7 @@ export class Viewport {
   private resize(): void {
     const { clientWidth: width, clientHeight: height } = this.holder;
     if (!width || !height) return;
-    this.renderer.setPixelRatio(Math.min(window.devicePixelRatio, MOST_PIXELS_PER_PIXEL));
+    this.renderer.setPixelRatio(Math.min(window.devicePixelRatio, this.graphics.mostPixelRatio));
     this.renderer.setSize(width, height);
     this.world.setResolution(width, height);
     this.orbit.setAspect(width / height);

@@ -46,13 +46,14 @@ export class World {
   readonly places: readonly Place[];
   readonly frustum: FrustumView;
   private readonly floor = new Floor();
-  private readonly sky = new HemisphereLight(0xffffff, 0xffffff, 1.5);
-  private readonly sun = new DirectionalLight(0xffffff, 1.9);
+  private readonly sky = new HemisphereLight(0xffffff, 0xffffff, 1.45);
+  private readonly sun = new DirectionalLight(0xffffff, 2.3);
   private readonly background = new DataTexture(new Uint8Array(4 * SHADES), 1, SHADES);
 
   constructor(
     readonly clip: Clip,
     rigs: readonly (Rig | null)[],
+    shadowPixels: number,
   ) {
     this.shots = shotsOf(clip.cuts, clip.n_frames);
     this.camera = new RecordingCamera(clip.cameras, clip.size_px);
@@ -66,7 +67,9 @@ export class World {
     this.scene.add(this.frustum.root, ...this.people.map(({ root }) => root));
     this.background.colorSpace = SRGBColorSpace;
     this.background.magFilter = LinearFilter;
-    this.castShadows();
+    this.sun.castShadow = true;
+    this.sun.shadow.mapSize = new Vector2(shadowPixels, shadowPixels);
+    this.sun.shadow.normalBias = 0.02;
   }
 
   setTheme(theme: Theme): void {
@@ -116,13 +119,6 @@ export class World {
     this.background.needsUpdate = true;
   }
 
-  private castShadows(): void {
-    this.sun.castShadow = true;
-    this.sun.shadow.mapSize = new Vector2(1024, 1024);
-    this.sun.shadow.radius = 4;
-    this.sun.shadow.normalBias = 0.02;
-  }
-
   /** The light and its shadows go where the people are. */
   private aimSun(frame: number, place: Place): void {
     const middle = this.people.length ? this.middleOfPeople(frame) : place.centre;
@@ -135,8 +131,9 @@ export class World {
     const lens = this.sun.shadow.camera;
     Object.assign(lens, { left: -reach, right: reach, top: reach, bottom: -reach, near: 0.5, far: 40 });
     lens.updateProjectionMatrix();
+    this.floor.placeShadows(middle, reach);
     this.sun.target.position.copy(middle).setY(0);
-    this.sun.position.copy(this.sun.target.position).add(new Vector3(4, 12, 5));
+    this.sun.position.copy(this.sun.target.position).add(new Vector3(5, 10, 6));
   }
 
   private placeOf([start, stop]: Interval): Place {
