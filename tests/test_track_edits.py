@@ -262,6 +262,14 @@ def test_names_are_added_and_changed(text, person_id, first, second):
         assert parse_edits(text, "x").edits == before.edits
 
 
+def test_emoji_of_several_parts_are_names_and_control_characters_are_not():
+    for name in ("👩\u200d🦰", "Zoë 🕺🏽", "❤️"):
+        assert parse_edits(with_name("", 1, name, "x"), "x").names == {1: name}
+    for text in ("\\u202e", "\\u200d"):
+        with pytest.raises(UserError, match="expected a name"):
+            parse_edits(f'people: {{1: "{text}"}}', "x")
+
+
 def test_a_file_that_says_for_which_tracks_it_is_says_it_once():
     text = with_made_for("", "123456789012", "x")
     assert with_made_for(text, "other", "x") == text

@@ -25,6 +25,8 @@ _KEYS = {
 }
 _SECTIONS = ("people", "edits", "made_for")
 _FRAME = "frame "
+_JOINER = "\u200d"
+"""Makes one emoji of several; Python counts it among what cannot be printed."""
 
 
 def read_names(path: Path | None) -> Mapping[int, str]:
@@ -138,7 +140,8 @@ def _names(node: yaml.Node | None, values: Any, name: str) -> dict[int, str]:
         value = values[key]
         if not _is_id(key):
             raise _mistake(name, line, f"found {_shown(key)}", "a person's id before the colon", hint)
-        if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        shown = value.replace(_JOINER, "") if isinstance(value, str) else ""
+        if not shown.strip() or not shown.isprintable():
             cure = f'Put it in quotes: {key}: "{value}"' if isinstance(value, int | float) else hint
             raise _mistake(name, line, f"{key}: found {_shown(value)}", "a name", cure)
         if value in names.values():
