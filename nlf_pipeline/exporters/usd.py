@@ -35,7 +35,7 @@ def write(motion: Motion, folder: Path) -> None:
     for part in ("People", "Materials"):
         UsdGeom.Scope.Define(stage, f"/World/{part}")
     Usd.ModelAPI(stage.GetPrimAtPath("/World/People")).SetKind(Kind.Tokens.group)
-    add_camera(stage, Sdf.Path("/World/Camera"), motion.cameras)
+    add_camera(stage, Sdf.Path("/World/Camera"), motion.cameras, motion.cuts)
     _add_floor(stage, motion)
     for person, identifier in zip(motion.people, person_identifiers(motion), strict=True):
         material = add_material(stage, Sdf.Path(f"/World/Materials/{identifier}"), person.colour)

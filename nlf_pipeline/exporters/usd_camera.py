@@ -3,6 +3,8 @@
 # pyright: reportAttributeAccessIssue=false
 # (pxr describes its classes to no type checker)
 
+from collections.abc import Sequence
+
 import numpy as np
 from pxr import Gf, Sdf, Usd, UsdGeom, Vt
 
@@ -12,18 +14,20 @@ from nlf_pipeline.exporters.axes import CAM_OPENGL
 _SENSOR_WIDTH_M = 0.036
 _TENTHS = 10.0
 """USD gives lengths of a lens in tenths of the unit of length."""
+_JUMP_FRAMES = 1e-3
 _CLIPPING_RANGE_M = (0.05, 1000.0)
 
 
-def add_camera(stage: Usd.Stage, path: Sdf.Path, cameras: Cameras) -> None:
+def add_camera(stage: Usd.Stage, path: Sdf.Path, cameras: Cameras, cuts: Sequence[int]) -> None:
     """A camera that sees what the clip's does, but for its distortion, which lies beside as `userProperties`."""
     camera = UsdGeom.Camera.Define(stage, path)
-    to_world = camera.AddTransformOp()
-    for frame, T_world_gl in enumerate(cameras.T_world_cam @ CAM_OPENGL):
-        to_world.Set(Gf.Matrix4d(T_world_gl.T), frame)  # USD multiplies rows by matrices
+    shown = _shown(len(cameras.K), cuts)
+    to_world, T_world_gl = camera.AddTransformOp(), cameras.T_world_cam @ CAM_OPENGL
+    for time, frame in shown:
+        to_world.Set(Gf.Matrix4d(T_world_gl[frame].T), time)  # USD multiplies rows by matrices
     camera.CreateClippingRangeAttr(Gf.Vec2f(*_CLIPPING_RANGE_M))
     for name, values in lens(cameras.K, cameras.size_px).items():
-        _set(camera.GetPrim().GetAttribute(name), values)
+        _set(camera.GetPrim().GetAttribute(name), values, shown)
     prim = camera.GetPrim()
     size = prim.CreateAttribute("userProperties:size_px", Sdf.ValueTypeNames.Int2)
     size.Set(Gf.Vec2i(*cameras.size_px.tolist()))
@@ -57,11 +61,16 @@ def lens(K: np.ndarray, size_px: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def _set(attribute: Usd.Attribute, values: np.ndarray) -> None:
-    """One value where all are the same, else one for every frame."""
+def _shown(n_frames: int, cuts: Sequence[int]) -> list[tuple[float, int]]:
+    """Time codes and the frames shown there: a shot's last one again just before a cut, so that nothing blends."""
+    return [(float(frame), frame) for frame in range(n_frames)] + [(cut - _JUMP_FRAMES, cut - 1) for cut in cuts]
+
+
+def _set(attribute: Usd.Attribute, values: np.ndarray, shown: Sequence[tuple[float, int]]) -> None:
+    """One value where all are the same, else one for every time code."""
     stored = values.astype(np.float32)
     if np.all(stored == stored[:1]):
         attribute.Set(float(stored[0]))
         return
-    for frame, value in enumerate(stored.tolist()):
-        attribute.Set(value, frame)
+    for time, frame in shown:
+        attribute.Set(float(stored[frame]), time)
