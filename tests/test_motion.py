@@ -16,6 +16,8 @@ from nlf_pipeline.artefacts import VideoFacts
 from nlf_pipeline.body_kinds import skeleton
 from nlf_pipeline.body_models import BodyMeshes, load_resting_body
 from nlf_pipeline.errors import UserError
+from nlf_pipeline.export import export
+from nlf_pipeline.exporters import EXPORT_FORMATS
 from nlf_pipeline.exporters.loading import load_motion
 from nlf_pipeline.exporters.motion import Skin, make_motion
 from nlf_pipeline.renderers.palette import person_colours
@@ -187,3 +189,16 @@ def test_files_of_different_runs_are_refused(run):
     replace(random_bodies(2, 5), body_model="anny-neutral-10").save(run["bodies"])
     with pytest.raises(UserError, match="anny-neutral-10"):
         load_motion(**run)
+
+
+@pytest.mark.parametrize("format", EXPORT_FORMATS)
+@pytest.mark.parametrize("n_people", [0, 2])
+def test_every_format_is_written_from_the_files_of_a_run(run, tmp_path, format, n_people):
+    random_bodies(n_people, 5).save(run["bodies"])
+    run["edits"].write_text('people: {2: "Zoë 👩\u200d🦰"}\n')
+    out = tmp_path / "export" / format
+    export(format=format, out=out, **run)
+    names = {path.stem for path in out.iterdir()}
+    assert [*out.parent.iterdir()] == [out] and all(path.stat().st_size for path in out.iterdir())
+    of_people = {"person_1", "Zoe"} if n_people else set()
+    assert names in ({"clip"}, of_people, {*of_people, "camera"}, {"cameras", "images", "points3D"}, {"transforms"})

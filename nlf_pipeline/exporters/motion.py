@@ -165,7 +165,7 @@ def _continuous(pose: np.ndarray, trans: np.ndarray, visible: np.ndarray) -> tup
 
 def _file_stem(name: str, person_id: int) -> str:
     ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    return re.sub(r"[^A-Za-z0-9-]+", "_", ascii_only).strip("_-")[:_MAX_STEM] or f"person_{person_id}"
+    return re.sub(r"[^A-Za-z0-9-]+", "_", ascii_only)[:_MAX_STEM].strip("_-") or f"person_{person_id}"
 
 
 def _distinct(names: Sequence[str], reserved: Sequence[str] = ()) -> list[str]:
