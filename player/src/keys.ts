@@ -96,7 +96,10 @@ function takesKey({ target, key }: KeyboardEvent): boolean {
   if (!(target instanceof HTMLElement)) return false;
   if (target.closest("dialog")) return true;
   if (target instanceof HTMLSelectElement) return true;
-  if (target instanceof HTMLInputElement && target.type !== "range") return target.type === "number" || key === " ";
+  if (target instanceof HTMLInputElement) {
+    if (target.type === "range") return !target.closest(".timeline") && /^(Arrow|Home|End)/.test(key);
+    return target.type === "number" || key === " ";
+  }
   return key === " " && target instanceof HTMLButtonElement;
 }
 

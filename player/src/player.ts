@@ -36,6 +36,7 @@ export class Player {
     videoId: string,
     world: World,
     private readonly video: HTMLVideoElement | null,
+    notes: readonly string[],
     graphics: Graphics,
   ) {
     this.title = videoId;
@@ -59,7 +60,7 @@ export class Player {
       forwarding(() => this.clock),
       this.store,
     );
-    this.panel = new Panel(clip, this.store, (id) => this.colourOf(id), notesOf(clip));
+    this.panel = new Panel(clip, this.store, (id) => this.colourOf(id), notes);
     layout.add(this.panel.root, this.bar.root, this.help);
     bindKeys(
       forwarding(() => this.clock),
@@ -79,8 +80,11 @@ export class Player {
       clip.people.map(({ node }) => node),
     );
     const video = clip.video ? await loadVideo(clip.video) : null;
+    const playable: Clip = video ? clip : { ...clip, video: null };
     const graphics = graphicsOfMachine();
-    return new Player(clip, videoId, new World(clip, rigs, graphics.shadowPixels), video, graphics);
+    const notes = notesOf(playable);
+    if (clip.video && !video) notes.push("This browser cannot play the video.");
+    return new Player(playable, videoId, new World(playable, rigs, graphics.shadowPixels), video, notes, graphics);
   }
 
   reset(): void {
@@ -188,15 +192,15 @@ function forwarding(clock: () => Clock): Clock {
   };
 }
 
-/** A video whose first picture is there; one that cannot be played has its `error` set. */
-async function loadVideo(url: string): Promise<HTMLVideoElement> {
+/** A video whose first picture is there; null if it cannot be played. */
+async function loadVideo(url: string): Promise<HTMLVideoElement | null> {
   const video = element("video", { playsinline: true, preload: "auto", "aria-label": "Source video" });
   await new Promise<void>((resolve) => {
     video.addEventListener("loadeddata", () => resolve(), { once: true });
     video.addEventListener("error", () => resolve(), { once: true });
     video.src = mediaUrl(url);
   });
-  return video;
+  return video.error ? null : video;
 }
 
 function notesOf({ cameras, video, people }: Clip): string[] {

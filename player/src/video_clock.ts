@@ -19,7 +19,7 @@ export class VideoClock implements Clock {
     private readonly events: ClockEvents,
   ) {
     video.addEventListener("play", () => events.playing(true));
-    video.addEventListener("pause", () => events.playing(false));
+    video.addEventListener("pause", this.onPause);
     video.addEventListener("seeked", this.onSeeked);
     video.addEventListener("ended", this.onEnded);
     video.addEventListener("loadeddata", () => events.picture());
@@ -79,6 +79,13 @@ export class VideoClock implements Clock {
     if (this.video.readyState >= HTMLMediaElement.HAVE_METADATA) this.video.currentTime = seconds;
     else this.video.addEventListener("loadedmetadata", () => (this.video.currentTime = seconds), { once: true });
   }
+
+  /** A slow browser stops at a picture that it has not announced: pose and picture must agree at rest. */
+  private readonly onPause = (): void => {
+    const { currentTime, ended } = this.video;
+    if (this.inFlight === null && !ended) void this.seek(frameOfClock(currentTime, this.fps, this.nFrames));
+    this.events.playing(false);
+  };
 
   private readonly onSeeked = (): void => {
     // News of an earlier seek, whose picture came before them, may arrive while the next is under way.

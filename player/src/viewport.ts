@@ -40,7 +40,6 @@ export class Viewport {
     this.renderer.shadowMap.autoUpdate = false;
     this.renderer.autoClear = false;
     this.canvas = this.renderer.domElement;
-    this.canvas.tabIndex = 0;
     this.canvas.setAttribute("role", "img");
     holder.append(this.canvas);
     this.orbit = new Orbit(this.canvas, world, () => this.invalidate());

@@ -146,6 +146,7 @@ export class World {
         for (const height of [-1, 1]) points.push(person.pelvis(frame, new Vector3()).add(new Vector3(0, height, 0)));
       }
     }
+    if (!this.people.length) points.push(new Vector3(0, 0, 4).applyMatrix4(this.camera.worldFromCv(start)).setY(0));
     const low = points.reduce((a, b) => a.clone().min(b), points[0] ?? new Vector3());
     const high = points.reduce((a, b) => a.clone().max(b), points[0] ?? new Vector3());
     const centre = low.clone().add(high).divideScalar(2);
