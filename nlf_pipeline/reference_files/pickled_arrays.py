@@ -99,6 +99,8 @@ def _bytes(content: Any) -> bytes:
         match content.arguments:
             case (str() as text, "latin1" | "latin-1"):
                 return text.encode("latin-1", errors="replace")
+    if isinstance(content, Record) and content.name == "bytes" and not content.arguments:
+        return b""
     if isinstance(content, bytes | bytearray):
         return bytes(content)
     raise WrongValueError("an array of objects" if isinstance(content, list) else f"{type(content).__name__} for bytes")

@@ -24,14 +24,15 @@ _NUMPY = {
     **dict.fromkeys(("numpy.core.numeric", "numpy._core.numeric"), ("_frombuffer",)),
     "numpy": ("ndarray", "dtype"),
     "_codecs": ("encode",),
+    "__builtin__": ("bytes",),
 }
+_LENSES = ("BrownConradyEx", "FisheyeKannalaBrandt")
 _DELTACAMERA = {
-    **dict.fromkeys(
-        ("cameralib", "cameralib.cameralib", "cameravision", "cameravision.cameravision", "deltacamera"), ("Camera",)
-    ),
+    **dict.fromkeys(("cameralib", "cameralib.cameralib", "cameravision", "cameravision.cameravision"), ("Camera",)),
+    "deltacamera": ("Camera", *_LENSES),
     "deltacamera.core": ("Camera",),
     "deltacamera.decorators": ("_reconstruct_array",),
-    "deltacamera.distortion_models": ("BrownConradyEx", "FisheyeKannalaBrandt"),
+    "deltacamera.distortion_models": _LENSES,
 }
 _KNOWN = {**_NUMPY, **_DELTACAMERA}
 """Module -> names in it of which arrays and cameras are made."""
