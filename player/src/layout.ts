@@ -5,6 +5,8 @@ import type { Actions } from "./keys";
 import type { Clip } from "./scene";
 import type { Settings, Store } from "./settings";
 
+/** Of the room that the video takes beside the 3D view: at first, least and most. */
+const SHARE = 0.46;
 const [LEAST, MOST] = [0.15, 0.8];
 const KEY_STEP = 0.02;
 
@@ -24,6 +26,7 @@ export class Layout {
   private readonly overlay: HTMLElement;
   private readonly views: Choice<Settings["view"]>;
   private readonly panelButton: HTMLButtonElement;
+  private readonly aspect: number;
 
   constructor(
     store: Store,
@@ -63,9 +66,9 @@ export class Layout {
     );
     document.body.replaceChildren(header, this.main);
     this.bindSplitter();
-    this.setShare(0.46);
     const [width, height] = clip.size_px;
-    this.main.style.setProperty("--aspect", String(width / height));
+    this.aspect = width / height;
+    this.main.style.setProperty("--aspect", String(this.aspect));
     store.subscribe((settings) => this.show(settings));
   }
 
@@ -73,6 +76,8 @@ export class Layout {
   add(panel: HTMLElement, transport: HTMLElement, help: HTMLElement): void {
     this.main.append(panel);
     document.body.append(transport, help);
+    const { clientWidth, clientHeight } = this.main;
+    this.setShare(this.isUpright() ? (clientWidth / this.aspect + 4) / clientHeight : SHARE);
   }
 
   private show({ view, video, opacity, panel }: Settings): void {
@@ -94,8 +99,7 @@ export class Layout {
       if (!this.splitter.hasPointerCapture(event.pointerId)) return;
       const first = this.videoBox.getBoundingClientRect();
       const second = this.view.getBoundingClientRect();
-      const upright = second.top >= first.bottom - 1;
-      const share = upright
+      const share = this.isUpright()
         ? (event.clientY - first.top) / (second.bottom - first.top)
         : (event.clientX - first.left) / (second.right - first.left);
       this.setShare(share);
@@ -107,6 +111,11 @@ export class Layout {
       event.stopPropagation();
       this.setShare(Number(this.splitter.getAttribute("aria-valuenow")) / 100 + by * KEY_STEP);
     });
+  }
+
+  /** Whether the video is above the 3D view. */
+  private isUpright(): boolean {
+    return getComputedStyle(this.main).flexDirection === "column";
   }
 
   private setShare(share: number): void {
