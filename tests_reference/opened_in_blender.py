@@ -28,6 +28,8 @@ def open_file(path: Path) -> None:
     elif path.suffix == ".fbx":
         bpy.ops.import_scene.fbx(filepath=str(path), anim_offset=0.0)
         stretch_keys(1 / bpy.context.scene.render.fps_base)  # which the importer forgets
+    elif path.suffix == ".usdc":
+        bpy.ops.wm.usd_import(filepath=str(path))
     else:
         bpy.ops.import_anim.bvh(filepath=str(path), update_scene_fps=True)
 
