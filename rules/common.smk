@@ -30,6 +30,7 @@ from nlf_pipeline.workflow.chosen_files import (
 from nlf_pipeline.workflow.joblog import name_parent
 from nlf_pipeline.workflow.model_sets import EXECUTION_SETTINGS, weight_files
 from nlf_pipeline.workflow.other_python import python_of
+from nlf_pipeline.workflow.report_pages import show_large_pages
 from nlf_pipeline.workflow.rule_parts import RuleParts
 from nlf_pipeline.workflow.run_lock import check_writable, hold_locks
 from nlf_pipeline.workflow.run_settings import RunSettings
@@ -173,6 +174,7 @@ wildcard_constraints:
 
 compare_parameters_as_text()
 leave_out_what_is_not_said(workflow)
+show_large_pages(workflow)
 measure_inputs_once()
 if workflow.is_main_process:
     before_dag(workflow, prepare_run)
