@@ -97,7 +97,17 @@ def test_one_that_fails_stops_no_other_and_goes_on_when_cured(run):
     run.calls()
     cured = run.snakemake("--config", "videos=videos.csv")
     assert cured.returncode == 0
-    assert sorted(run.calls()) == ["fit", "ground", "plan-view", "render", "render", "report", "world"]
+    assert sorted(run.calls()) == [
+        "fit",
+        "ground",
+        "plan-view",
+        "player",
+        "render",
+        "render",
+        "report",
+        "world",
+        *["write-export"] * 3,
+    ]
     assert "3 videos: 3 done" in cured.stdout + cured.stderr
     (fit,) = [job for job in run.status()["second"]["jobs"] if job["job"] == "fit"]
     assert (fit["state"], fit["attempt"], fit["error"]) == ("done", 2, None)

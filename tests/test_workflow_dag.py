@@ -16,11 +16,12 @@ from nlf_pipeline.workflow.job_options import take_job_options
 
 ALL_STAGES = {
     "fetch", "segment", "edit-tracks", "semantic-masks", "track-camera", "estimate", "scale-camera", "fit", "ground",
-    "world", "plan-view", "render", "report",
+    "world", "plan-view", "render", "report", "player", "write-export",
 }  # fmt: skip
 AFTER_AN_EDIT = ALL_STAGES - {"fetch", "segment", "semantic-masks", "track-camera"}
 EXPORTS, VIEWS, PREVIEWS = "[glb,reference]", "[camera,side,triptych,skeletons]", "[masks,camera,predictions]"
-ALL_RULES = {stage.replace("-", "_") for stage in ALL_STAGES}
+DELIVERED = {"report", "player", "export"}
+ALL_RULES = {stage.replace("-", "_") for stage in ALL_STAGES} - {"write_export"} | {"export"}
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +43,8 @@ def test_second_run_does_nothing(finished):
         ("opacity=0.5", {"render"}),
         ("fps_factor=2", {"interpolate", "render"}),
         ("side_azimuth=-60", {"plan_view", "render"}),
-        ("ground_threshold=0.1", {"ground", "world", "plan_view", "render", "report"}),
-        ("smoothing=0", {"fit", "ground", "world", "plan_view", "render", "report"}),
+        ("ground_threshold=0.1", {"ground", "world", "plan_view", "render"} | DELIVERED),
+        ("smoothing=0", {"fit", "ground", "world", "plan_view", "render"} | DELIVERED),
         ("fov=70", ALL_RULES - {"fetch", "segment", "edit_tracks", "semantic_masks"}),
         ("max_persons=2", ALL_RULES - {"fetch"}),
         ("time_range=[0,1.5]", ALL_RULES),
@@ -59,7 +60,7 @@ def test_setting_reruns_only_what_depends_on_it(finished, setting, rules):
         (["views=[]"], set()),
         (["views=[side]"], set()),
         (["views=[side,triptych,skeletons]"], {"render"}),
-        (["player=true"], {"player"}),
+        (["player=false", "export=[]"], set()),
         (["export=[glb,colmap]"], {"export"}),
         (["export=[reference]"], {"export_reference"}),
         (["previews=[camera]"], {"preview"}),
@@ -74,7 +75,7 @@ def test_each_video_is_made_into_what_its_row_says(tmp_path):
     for name in ("a.mp4", "b.mp4"):
         run.add_video(name)
     (run.folder / "videos.csv").write_text(
-        'video_id,export,views,player\na,"[amass,trc]",[],true\nb,"[glb]","[camera]",\n'
+        'video_id,export,views,player\na,"[amass,trc]",[],\nb,"[glb]","[camera]",false\n'
     )
     assert run.stages("videos=videos.csv", "export=[csv]") >= {"player", "write-export"}
     made = {
@@ -104,10 +105,8 @@ def test_edits_of_tracks_rerun_what_depends_on_people_and_nothing_of_the_camera(
     run.add_video("clip.mp4")
     run.stages("video_id=clip")
     file = run.folder / "results/clip/tracks.yaml"
-    more = ("player=true", "export=[glb]")
-    assert run.stages("video_id=clip", *more) == {"player", "write-export"}
     file.write_text("people:\n  1: Anna\n")
-    assert run.stages("video_id=clip", *more) == {"report", "player", "write-export"}
+    assert run.stages("video_id=clip") == {"report", "player", "write-export"}
     swap = "edits:\n  - swap: [1, 2]\n    from: 3.2\n"
     file.write_text(swap)
     told = run.snakemake("--dry-run", "--config", "video_id=clip")

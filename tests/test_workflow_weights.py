@@ -13,7 +13,7 @@ from nlf_pipeline.workflow.stage_keys import read_key
 from nlf_pipeline.workflow.stage_options import read_execution
 
 NLF = "nlf_l_multi_0.3.2.torchscript"
-AFTER_ESTIMATE = {"scale_camera", "fit", "ground", "world", "plan_view", "render", "report"}
+AFTER_ESTIMATE = {"scale_camera", "fit", "ground", "world", "plan_view", "render", "report", "player", "export"}
 ESTIMATE_ANEW = {"estimate"} | AFTER_ESTIMATE
 SETTINGS = ("video_id=clip", "estimator=nlf")
 

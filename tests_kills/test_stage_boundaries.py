@@ -137,7 +137,14 @@ def test_records_that_a_power_cut_tore_are_made_anew_and_no_others(make_run):
     for part in ("results/clip/.bodies-abcdefgh.npz", "results/clip/.side_view-abcdefgh.mp4"):
         (run.folder / part).write_bytes(b"half")
     before = watched.outputs()
-    assert run.stages("video_id=clip", "opacity=0.5") == {"world", "plan-view", "render", "report"}
+    assert run.stages("video_id=clip", "opacity=0.5") == {
+        "world",
+        "plan-view",
+        "render",
+        "report",
+        "player",
+        "write-export",
+    }
     assert set(watched.outputs()) == {*before, "world", "render_side"}
     assert run.stages("video_id=clip", "opacity=0.5") == set()
 

@@ -17,10 +17,10 @@ BODY = "resources/body_models/open"
 REAL = [sys.executable, "-m", "nlf_pipeline.cli"]
 BEFORE, AFTER = (
     ["fetch", "segment", "edit_tracks", "semantic_masks", "track_camera"],
-    ["scale_camera", "fit", "ground", "world", "plan_view", "render", "report"],
+    ["scale_camera", "fit", "ground", "world", "plan_view", "render", "report", "player", "export"],
 )
-STAGES = {rule.replace("_", "-") for rule in [*BEFORE, "estimate", *AFTER]}
-WANTED = ("bodies.npz", "world_cameras.npz", "camera_view.mp4", "side_view.mp4", "report.html")
+STAGES = {{"export": "write-export"}.get(rule, rule.replace("_", "-")) for rule in [*BEFORE, "estimate", *AFTER]}
+WANTED = ("bodies.npz", "world_cameras.npz", "camera_view.mp4", "side_view.mp4", "report.html", "player.html")
 N_FRAMES, SIZE_PX = 24, (320, 240)
 
 
