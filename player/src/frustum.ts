@@ -5,8 +5,6 @@ import {
   Color,
   DoubleSide,
   Group,
-  LineBasicMaterial,
-  LineSegments,
   Mesh,
   ShaderMaterial,
   type Texture,
@@ -21,7 +19,19 @@ import { piecesOf } from "./segments";
 /** From the centre to the image plane where the video is not on it, metres. */
 const SMALL = 0.45;
 /** Corners: apex, top left, top right, bottom right, bottom left, and three of the mark that says which side is up. */
-const EDGES = [0, 1, 0, 2, 0, 3, 0, 4, 1, 2, 2, 3, 3, 4, 4, 1, 5, 6, 6, 7, 7, 5];
+const EDGES = [
+  [0, 1],
+  [0, 2],
+  [0, 3],
+  [0, 4],
+  [1, 2],
+  [2, 3],
+  [3, 4],
+  [4, 1],
+  [5, 6],
+  [6, 7],
+  [7, 5],
+] as const;
 
 export const VIDEO_VERTEX = /* glsl */ `
 varying vec2 vAt;
@@ -32,8 +42,10 @@ void main() {
 
 export class FrustumView {
   readonly root = new Group();
-  readonly ribbons: Ribbon[];
-  private readonly edges: LineSegments<BufferGeometry, LineBasicMaterial>;
+  private readonly edges = new Ribbon([], 1.6, 0.9);
+  private readonly paths: Ribbon[];
+  /** What the edges were made for. */
+  private shape = "";
   private readonly plane: Mesh<BufferGeometry, ShaderMaterial>;
 
   constructor(
@@ -44,17 +56,17 @@ export class FrustumView {
     const path = new Float32Array(3 * nFrames);
     for (let frame = 0; frame < nFrames; frame++) camera.position(frame).toArray(path, 3 * frame);
     const everywhere: Interval[] = [[0, nFrames]];
-    this.ribbons = piecesOf(path, everywhere, shots).map((pieces) => new Ribbon(pieces, 2.5, 0.85));
-    this.edges = new LineSegments(geometry(8, EDGES), new LineBasicMaterial({ transparent: true, opacity: 0.9 }));
-    this.plane = new Mesh(geometry(4, [0, 2, 1, 0, 3, 2]), videoMaterial());
-    this.plane.geometry.setAttribute("uv", new BufferAttribute(new Float32Array([0, 1, 1, 1, 1, 0, 0, 0]), 2));
-    this.edges.frustumCulled = false;
+    this.paths = piecesOf(path, everywhere, shots).map((pieces) => new Ribbon(pieces, 2.5, 0.85));
+    this.plane = new Mesh(rectangle(), videoMaterial());
     this.plane.frustumCulled = false;
-    this.root.add(this.plane, this.edges, ...this.ribbons.map(({ mesh }) => mesh));
+    this.root.add(this.plane, ...this.ribbons.map(({ mesh }) => mesh));
+  }
+
+  get ribbons(): readonly Ribbon[] {
+    return [this.edges, ...this.paths];
   }
 
   setColour(colour: Color): void {
-    this.edges.material.color.copy(colour);
     for (const ribbon of this.ribbons) ribbon.setColour(colour);
   }
 
@@ -67,6 +79,24 @@ export class FrustumView {
   /** @param videoDepth From the centre to the image plane with the video, metres. */
   show(frame: number, videoDepth: number): void {
     const depth = this.plane.visible ? videoDepth : SMALL;
+    const shape = [depth, ...this.camera.K(frame)].join();
+    if (shape !== this.shape) this.build(frame, depth);
+    this.shape = shape;
+    const pose = this.camera.worldFromCv(frame);
+    for (const part of [this.edges.mesh, this.plane]) {
+      part.matrixAutoUpdate = false;
+      part.matrix.copy(pose);
+    }
+    const shot = shotAt(this.shots, frame);
+    this.edges.setTime(frame, 0, 1);
+    this.paths.forEach((path, i) => {
+      path.mesh.visible = i === shot;
+      path.setTime(frame, 0, 0.3);
+    });
+  }
+
+  /** In the camera's axes. */
+  private build(frame: number, depth: number): void {
     const corners = this.camera.corners(frame, depth);
     const [topLeft, topRight] = corners as [Vector3, Vector3];
     const between = (share: number, raise: number): Vector3 =>
@@ -75,18 +105,10 @@ export class FrustumView {
         .lerp(topRight, share)
         .add(new Vector3(0, -raise * depth, 0));
     const mark = [between(0.4, 0.03), between(0.5, 0.12), between(0.6, 0.03)];
-    write(this.edges.geometry, [new Vector3(), ...corners, ...mark]);
+    const points = [new Vector3(), ...corners, ...mark];
+    const edges = EDGES.map((edge) => edge.flatMap((i) => points[i]!.toArray()));
+    this.edges.setPieces(edges.map((ends) => ({ start: 0, positions: new Float32Array(ends) })));
     write(this.plane.geometry, corners);
-    const pose = this.camera.worldFromCv(frame);
-    for (const part of [this.edges, this.plane]) {
-      part.matrixAutoUpdate = false;
-      part.matrix.copy(pose);
-    }
-    const shot = shotAt(this.shots, frame);
-    this.ribbons.forEach((ribbon, i) => {
-      ribbon.mesh.visible = i === shot;
-      ribbon.setTime(frame, 0, 0.3);
-    });
   }
 }
 
@@ -106,10 +128,12 @@ void main() {
   });
 }
 
-function geometry(nPoints: number, index: number[]): BufferGeometry {
+/** Of four corners, still to be placed. */
+function rectangle(): BufferGeometry {
   const result = new BufferGeometry();
-  result.setAttribute("position", new BufferAttribute(new Float32Array(3 * nPoints), 3));
-  result.setIndex(index);
+  result.setAttribute("position", new BufferAttribute(new Float32Array(12), 3));
+  result.setAttribute("uv", new BufferAttribute(new Float32Array([0, 1, 1, 1, 1, 0, 0, 0]), 2));
+  result.setIndex([0, 2, 1, 0, 3, 2]);
   return result;
 }
 

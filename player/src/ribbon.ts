@@ -77,6 +77,11 @@ export class Ribbon {
     this.mesh.renderOrder = 2;
   }
 
+  setPieces(pieces: readonly Piece[]): void {
+    this.mesh.geometry.dispose();
+    this.mesh.geometry = geometryOf(pieces);
+  }
+
   /** sRGB; the shader writes it as it is. */
   setColour(colour: Color): void {
     colour.getRGB(this.uniform("color").value as Color, "srgb");

@@ -45,6 +45,8 @@ export class Viewport {
     this.orbit = new Orbit(this.canvas, world, () => this.invalidate());
     this.cameraView = new CameraView(this.canvas, world.camera, () => this.invalidate());
     this.texture = video ? new VideoTexture(video) : null;
+    // The first picture was there before anyone waited for it.
+    if (this.texture) this.texture.needsUpdate = true;
     new ResizeObserver(() => this.resize()).observe(holder);
     this.resize();
   }
@@ -145,10 +147,9 @@ export class Viewport {
     this.renderer.setScissorTest(false);
   }
 
-  /** The video, once it has a picture. */
+  /** The video; while it seeks, its last picture. */
   private pictures(): VideoTexture | null {
-    const ready = this.video && this.video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA && !this.video.error;
-    return ready ? this.texture : null;
+    return this.video?.error ? null : this.texture;
   }
 
   private resize(): void {
