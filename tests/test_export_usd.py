@@ -75,7 +75,7 @@ def test_rotations_do_not_jump_to_their_negatives(tmp_path):
     motion = moving_people(1, 3)
     person = motion.people[0]
     turning = np.zeros((40, 24, 3))
-    turning[:, :, 1] = np.linspace(0, 15, 40)[:, None]  # more than two turns
+    turning[:, :, 1] = (np.linspace(0, 15, 40)[:, None] + np.pi) % (2 * np.pi) - np.pi  # more than two turns
     still = np.zeros((40, 3))
     person = replace(
         person, pose_rotvecs=turning, trans=still, joints=np.zeros((40, 24, 3)), visible=np.ones(40, dtype=bool)
