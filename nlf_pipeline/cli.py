@@ -50,6 +50,7 @@ STAGES = {
     "player": "player",
     "write-export": "export",
     "export-reference": "export_reference",
+    "export-fbx": "export_fbx",
     "render-demo": "render_demo",
 }
 """What the workflow calls, likewise."""
