@@ -98,7 +98,12 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             _sync_folder(file)
         if path.exists():
             path.rename(old)
-        written.rename(path)
+        try:
+            written.rename(path)
+        except OSError:
+            if old.exists():
+                old.rename(path)
+            raise
         _sync_folder(path.parent)
 
 
