@@ -96,6 +96,8 @@ def read_frames_of(path: Path) -> Iterator[StreamedFrame]:
             if start is None:
                 next(objects)
             for values in objects:
+                if not isinstance(values, dict):
+                    raise WrongValueError(f"{type(values).__name__} where a frame should be")
                 yield StreamedFrame(_unpacked(values, header.get("vertex_order")))
     except _UNREADABLE as error:
         raise _damaged(path, error) from error
@@ -106,14 +108,15 @@ def _damaged(path: Path, error: Exception) -> UserError:
 
 
 def _first_object(file: Any, start: int) -> dict[str, Any]:
-    found = next(_objects(file, start), None)
-    if found is None:
+    """The dict with which a stream begins; an empty one for None, which metadata may be."""
+    found = next(_objects(file, start), "no header")
+    if not isinstance(found, dict | None):
         raise WrongValueError("no header")
-    return found
+    return found or {}
 
 
-def _objects(file: Any, start: int) -> Iterator[dict[str, Any]]:
-    """Every object of the compressed stream that begins at `start`; each must be a dict of a frame's size at most."""
+def _objects(file: Any, start: int) -> Iterator[Any]:
+    """Every object of the compressed stream that begins at `start`; each may be of a frame's size at most."""
     counter = _Counter()
     unpacker = msgpack.Unpacker(
         max_buffer_size=_FRAME_BYTES,
@@ -125,8 +128,6 @@ def _objects(file: Any, start: int) -> Iterator[dict[str, Any]]:
     for piece in _decompressed(file, start):
         unpacker.feed(piece)
         for found in unpacker:
-            if not isinstance(found, dict):
-                raise WrongValueError(f"{type(found).__name__} where a frame should be")
             counter.entries = 0
             yield found
 

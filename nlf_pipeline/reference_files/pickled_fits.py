@@ -140,4 +140,6 @@ def _by_person(frames: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Refer
         for here, shape in enumerate(betas):
             row = rows[shape.tobytes()]
             pose[row, t], trans[row, t], visible[row, t] = poses[here], translations[here], True
-    return ReferenceFits(pose.reshape(n, n_frames, -1, 3), np.array(shapes).reshape(n, n_betas), trans, visible)
+    return ReferenceFits(
+        pose.reshape(n, n_frames, n_numbers // 3, 3), np.array(shapes).reshape(n, n_betas), trans, visible
+    )
