@@ -47,7 +47,7 @@ CASES: dict[str, dict[str, Any]] = {
     "never_visible": {"visible": seen((0, 0), (0, 0))},
     "twelve": {"n_people": 12, "n_frames": 5},
     "unicode": {"names": {1: "Anna María 😀", 2: "山田 太郎 \t\"'<&/\\"}},
-    "names_of_nodes": {"names": {1: "Camera", 2: "left_knee", 3: "x: body"}, "n_people": 3},
+    "names_of_nodes": {"names": {1: "Camera", 2: "left_knee", 3: "x: body", 4: "Camera (person)"}, "n_people": 4},
     "cut": {"cuts": (8,)},
     "cuts": {"cuts": (1, 2, 15), "n_people": 4},
     "hands": {"n_joints": 55, "n_frames": 5},
@@ -233,6 +233,11 @@ def test_people_called_as_nodes_are_still_found(folder):
     for person in motion.people:
         assert person.name in glb.person_node_name(person)
         assert file.nodes[file.root(glb.person_node_name(person))]["extras"]["person_id"] == person.person_id
+
+
+def test_the_same_motion_gives_the_same_file(folder, tmp_path):
+    glb.write(moving_people(**CASES["cut"], video_id="cut"), tmp_path)
+    assert (tmp_path / "cut.glb").read_bytes() == (folder / "cut.glb").read_bytes()
 
 
 def test_the_floor_is_under_everybody(folder):

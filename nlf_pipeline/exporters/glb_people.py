@@ -13,7 +13,7 @@ from nlf_pipeline.exporters.motion import Motion, MovingPerson, Skin
 from nlf_pipeline.meshes import Topology
 
 CAMERA_NODE, FLOOR_NODE = "camera", "floor"
-_MESH_SUFFIX = ": body"
+_MESH_SUFFIX, _PERSON_SUFFIX = ": body", " (person)"
 _TAKEN = {CAMERA_NODE, FLOOR_NODE, *SMPL_JOINT_NAMES, *SMPLX_JOINT_NAMES}
 _INFLUENCES = 4
 """Joints per vertex, as many as every engine takes."""
@@ -27,8 +27,8 @@ def person_node_name(person: MovingPerson) -> str:
     It is the person's name unless another node is called so. three.js keeps it in `userData.name`, as it changes names
     with spaces.
     """
-    is_taken = person.name.casefold() in _TAKEN or person.name.endswith(_MESH_SUFFIX)
-    return f"{person.name} (person)" if is_taken else person.name
+    is_taken = person.name.casefold() in _TAKEN or person.name.endswith((_MESH_SUFFIX, _PERSON_SUFFIX))
+    return person.name + _PERSON_SUFFIX if is_taken else person.name
 
 
 @dataclass(frozen=True)
