@@ -149,7 +149,7 @@ def test_bvh_joints_are_where_they_are(opened, motions, case):
         assert found["fps"] == pytest.approx(motion.fps, rel=1e-4)
         from_first = heads(found, motion)[0, 1:]  # Blender has BVH files begin in frame 1
         distances = np.linalg.norm(from_first - person.joints, axis=-1)
-        assert distances.max() < 1e-3
+        assert distances.max() < 1e-4
 
 
 def test_the_same_motion_gives_the_same_fbx(motions, tmp_path):
