@@ -113,9 +113,10 @@ export class Orbit {
     const { world, frame } = this;
     const middle = world.middleOfPeople(frame);
     const near = world.places[this.shot]!.points.filter((point) => point.distanceTo(middle) < FAR_FROM_PEOPLE);
+    const here = world.feetAndHeads(frame).filter((point) => point.distanceTo(middle) < 2 * FAR_FROM_PEOPLE);
     const tangent = FILLED * Math.tan(MathUtils.degToRad(this.camera.fov / 2));
     const camera = [-FRUSTUM, FRUSTUM].map((side) => world.camera.position(frame).addScalar(side));
-    const eye = eyeToSee([...near, ...camera], direction, tangent * this.camera.aspect, tangent);
+    const eye = eyeToSee([...near, ...here, ...camera], direction, tangent * this.camera.aspect, tangent);
     const depth = eye.clone().sub(middle).dot(direction);
     return { position: eye, target: eye.clone().addScaledVector(direction, -depth) };
   }

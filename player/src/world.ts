@@ -108,6 +108,14 @@ export class World {
     return present.length ? sum.divideScalar(present.length) : otherwise.clone();
   }
 
+  /** Of the people on screen, about. */
+  feetAndHeads(frame: number): Vector3[] {
+    const present = this.people.filter((person) => person.isVisible(frame));
+    return present.flatMap((person) =>
+      [-1, 1].map((height) => person.pelvis(frame, new Vector3()).add(new Vector3(0, height, 0))),
+    );
+  }
+
   /** From the floor's colour below to the sky's above. */
   private paintBackground({ below, above }: Theme): void {
     const shade = new Color();
@@ -140,11 +148,7 @@ export class World {
     const points: Vector3[] = [];
     const step = Math.max(1, Math.floor((stop - start) / MOMENTS));
     for (let frame = start; frame < stop; frame += step) {
-      points.push(this.camera.position(frame));
-      for (const person of this.people) {
-        if (!person.isVisible(frame)) continue;
-        for (const height of [-1, 1]) points.push(person.pelvis(frame, new Vector3()).add(new Vector3(0, height, 0)));
-      }
+      points.push(this.camera.position(frame), ...this.feetAndHeads(frame));
     }
     if (!this.people.length) points.push(new Vector3(0, 0, 4).applyMatrix4(this.camera.worldFromCv(start)).setY(0));
     const low = points.reduce((a, b) => a.clone().min(b), points[0] ?? new Vector3());
