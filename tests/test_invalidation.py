@@ -45,7 +45,7 @@ VIDEOS = {
     "full": {
         "fps_factor": 2,
         "player": True,
-        "export": ["glb", "csv", "reference"],
+        "export": ["csv", "fbx", "reference"],
         "previews": ["masks", "camera", "predictions"],
     },
     "networks": {**NETWORKS, "fps_factor": 2},
@@ -267,6 +267,7 @@ def rules_of(settings, video):
     missing |= set() if settings["fps_factor"] > 1 else {"interpolate"}
     missing |= set() if settings["player"] else {"player"}
     missing |= set() if set(settings["export"]) - {"reference"} else {"export"}
+    missing |= set() if "fbx" in settings["export"] else {"export_fbx"}
     missing |= set() if settings["previews"] else {"preview"}
     missing |= set() if "reference" in settings["export"] else {"export_reference"}
     return set(RULES) - missing

@@ -19,7 +19,7 @@ ALL_STAGES = {
     "world", "plan-view", "render", "report", "player", "write-export",
 }  # fmt: skip
 AFTER_AN_EDIT = ALL_STAGES - {"fetch", "segment", "semantic-masks", "track-camera"}
-EXPORTS, VIEWS, PREVIEWS = "[glb,reference]", "[camera,side,triptych,skeletons]", "[masks,camera,predictions]"
+EXPORTS, VIEWS, PREVIEWS = "[fbx,reference]", "[camera,side,triptych,skeletons]", "[masks,camera,predictions]"
 DELIVERED = {"report", "player", "export"}
 ALL_RULES = {stage.replace("-", "_") for stage in ALL_STAGES} - {"write_export"} | {"export"}
 
@@ -63,6 +63,7 @@ def test_setting_reruns_only_what_depends_on_it(finished, setting, rules):
         (["player=false", "export=[]"], set()),
         (["export=[glb,colmap]"], {"export"}),
         (["export=[reference]"], {"export_reference"}),
+        (["export=[fbx]"], {"export_fbx"}),
         (["previews=[camera]"], {"preview"}),
     ],
 )

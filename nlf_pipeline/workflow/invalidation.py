@@ -25,12 +25,12 @@ WITHOUT_EFFECT = EXECUTION_SETTINGS | {"video_id", "videos", "shard", "export", 
 RULES = (
     "download", "render_demo", "fetch", "segment", "edit_tracks", "semantic_masks", "track_camera", "build_body",
     "import_body", "estimate", "scale_camera", "fit", "ground", "world", "plan_view", "interpolate", "render",
-    "evaluate", "report", "player", "export", "export_reference", "preview",
+    "evaluate", "report", "player", "export", "export_fbx", "export_reference", "preview",
 )  # fmt: skip
 """In the order in which they run; `import_body` stands for one rule per family."""
 _FAMILIES = {"build_body": "open, anny", "import_body": "smpl, smplx"}
 _VIDEOS = """video_id,fps_factor,depth,body_model,player,export,previews
-clip,2,zoedepth,,true,"[glb,reference]","[masks,camera,predictions]"
+clip,2,zoedepth,,true,"[fbx,reference]","[masks,camera,predictions]"
 other,,,smpl,,,
 demo,2,,,,,
 dQw4w9WgXcQ,2,,,,,

@@ -43,6 +43,7 @@ STAGE_OPTIONS: Mapping[str, Mapping[str, str]] = {
     "report": {},
     "player": {},
     "export": {},
+    "export_fbx": {},
     "preview": {},
     "export_reference": {"fps_factor": "fps_factor"},
     "render_demo": {},

@@ -10,7 +10,10 @@ from pathlib import Path
 from nlf_pipeline.workflow.states.status_table import format_states
 from nlf_pipeline.workflow.states.video_states import read_states
 
-_SHOWN = ("report.html", "camera_view.mp4", "side_view.mp4", "bodies.npz", "world_cameras.npz", "evaluation.json")
+_SHOWN = (
+    "report.html", "player.html", "*_view.mp4", "bodies.npz", "world_cameras.npz", "evaluation.json", "export/*",
+    "previews/*",
+)  # fmt: skip
 _MOST_DETAILED, _MOST_FAILURES = 3, 20
 """Videos of which everything is told, and failures; of more, the table tells what matters."""
 _BYTES_PER_KB = 1e3
@@ -81,11 +84,17 @@ def _summary_lines(folder: Path) -> Iterable[str]:
         f"  note: {note}"
         for note in [*facts.warnings, *_camera_notes(folder), *_scale_notes(folder), *_floor_notes(folder)]
     )
-    for path in (folder / name for name in _SHOWN):
-        if path.is_file():
-            yield f"  {path}  ({path.stat().st_size / _BYTES_PER_KB:,.0f} kB)"
+    made = [path for shown in _SHOWN for path in sorted(folder.glob(shown))]
+    for path in (path for path in made if not path.name.startswith(".")):
+        yield f"  {path}  ({_size(path) / _BYTES_PER_KB:,.0f} kB)"
     if (folder / "evaluation.json").is_file():
         yield from _evaluation_lines(folder / "evaluation.json")
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, or of all in a folder."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _verdict_lines(folder: Path) -> Iterable[str]:
