@@ -100,12 +100,12 @@ export class World {
     for (const ribbon of ribbons) ribbon.setResolution(width, height);
   }
 
-  /** Middle of the people on screen; `otherwise`, if there are none. */
-  middleOfPeople(frame: number, otherwise = this.places[shotAt(this.shots, frame)]!.centre): Vector3 {
+  /** Middle of the people on screen; of the place if there are none. */
+  middleOfPeople(frame: number): Vector3 {
     const present = this.people.filter((person) => person.isVisible(frame));
     const sum = new Vector3();
     for (const person of present) sum.add(person.pelvis(frame, new Vector3()));
-    return present.length ? sum.divideScalar(present.length) : otherwise.clone();
+    return present.length ? sum.divideScalar(present.length) : this.places[shotAt(this.shots, frame)]!.centre.clone();
   }
 
   /** Of the people on screen, about. */
@@ -144,6 +144,18 @@ export class World {
     this.sun.position.copy(this.sun.target.position).add(new Vector3(5, 10, 6));
   }
 
+  /** From the camera to the person who comes nearest to it, metres. */
+  private nearest(start: number, stop: number, step: number): number {
+    let nearest = Infinity;
+    for (let frame = start; frame < stop; frame += step) {
+      for (const person of this.people) {
+        if (!person.isVisible(frame)) continue;
+        nearest = Math.min(nearest, person.pelvis(frame, new Vector3()).distanceTo(this.camera.position(frame)));
+      }
+    }
+    return nearest;
+  }
+
   private placeOf([start, stop]: Interval): Place {
     const points: Vector3[] = [];
     const step = Math.max(1, Math.floor((stop - start) / MOMENTS));
@@ -155,8 +167,7 @@ export class World {
     const high = points.reduce((a, b) => a.clone().max(b), points[0] ?? new Vector3());
     const centre = low.clone().add(high).divideScalar(2);
     const radius = Math.max(1.5, ...points.map((point) => point.distanceTo(centre)));
-    const first = this.camera.position(start);
-    const videoDepth = Math.min(Math.max(0.4 * first.distanceTo(this.middleOfPeople(start, centre)), 0.8), 3);
+    const videoDepth = Math.min(Math.max(0.55 * this.nearest(start, stop, step), 0.5), 3);
     return { centre, radius, points, videoDepth };
   }
 }
