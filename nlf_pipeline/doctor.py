@@ -75,7 +75,14 @@ def _findings(
     # What follows needs the core packages itself.
     if quick or CORE in missing_names(listed):
         return listed
-    return [*listed, *_video_and_gpu_findings(packages, models), *_file_findings(models, weights, body_models_dir)]
+    from nlf_pipeline.diagnosis.player import player_findings
+
+    return [
+        *listed,
+        *_video_and_gpu_findings(packages, models),
+        *player_findings(),
+        *_file_findings(models, weights, body_models_dir),
+    ]
 
 
 def _video_and_gpu_findings(packages: PackageFacts, models: ModelSet) -> list[Finding]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nlf_pipeline.diagnosis import packages
+from nlf_pipeline.diagnosis import packages, player
 from nlf_pipeline.diagnosis.findings import Finding, format_json, format_table, missing_names
 from nlf_pipeline.diagnosis.machine import SYSTEM_PACKAGES, MachineFacts, machine_facts, machine_findings
 from nlf_pipeline.diagnosis.model_files import body_findings, weight_findings
@@ -64,6 +64,16 @@ def test_a_bad_machine_is_told_with_its_cure(name, changes, state, found, cure):
     assert finding.state == state
     assert found in finding.found
     assert cure in finding.cure
+
+
+def test_the_players_scripts_are_needed_and_its_browser_is_not(monkeypatch):
+    assert {f.name: f.state for f in player.player_findings()}["scripts"] == "ok"
+    monkeypatch.setattr(player, "has_bundle", lambda: False)
+    monkeypatch.setattr(player.shutil, "which", lambda name: None)
+    bundle, browser = player.player_findings()
+    assert (bundle.state, bundle.cure, browser.state) == ("missing", "make player", "absent")
+    script = (Path(__file__).resolve().parents[1] / ".ci" / "run").read_text()
+    assert set(browser.cure.partition("-y ")[2].split()) <= set(re.split(r"[\s()]+", script))
 
 
 def test_ci_installs_the_system_packages_that_the_doctor_names():
