@@ -31,6 +31,8 @@ export class Orbit {
   private frame = 0;
   private follow: number | null = null;
   private moving = 0;
+  /** What the view was made to fit, until the user moves it: it fits windows of other sizes, too. */
+  private fitted: { direction: Vector3; frame: number } | null = null;
 
   constructor(
     canvas: HTMLElement,
@@ -44,7 +46,10 @@ export class Orbit {
     this.controls.zoomToCursor = true;
     this.controls.zoomSpeed = 1.2;
     this.controls.addEventListener("change", onChange);
-    this.controls.addEventListener("start", () => (this.moving = 0));
+    this.controls.addEventListener("start", () => {
+      this.moving = 0;
+      this.fitted = null;
+    });
   }
 
   set enabled(enabled: boolean) {
@@ -54,16 +59,17 @@ export class Orbit {
   setAspect(aspect: number): void {
     this.camera.aspect = aspect;
     this.camera.updateProjectionMatrix();
+    if (this.fitted) this.go(this.fit(this.fitted.direction, this.fitted.frame), false);
   }
 
   /** Behind the recording camera, to one side and above, with people and camera in sight. */
   goHome(animate: boolean): void {
-    this.go(this.home(), animate);
+    this.goFit(this.homeDirection(), animate);
   }
 
   /** From straight above, up being away from the recording camera. */
   goAbove(animate: boolean): void {
-    this.go(this.fit(new Vector3(0, 1, 1e-3).normalize()), animate);
+    this.goFit(new Vector3(0, 1, 1e-3).normalize(), animate);
   }
 
   /** Goes along with a person, if there is one of that id. */
@@ -72,6 +78,7 @@ export class Orbit {
     const here = this.followed(this.frame);
     if (!here) return;
     const offset = this.camera.position.clone().sub(this.controls.target);
+    this.fitted = null;
     offset.setLength(MathUtils.clamp(offset.length(), 2, 7));
     this.go({ target: here, position: here.clone().add(offset) }, true);
   }
@@ -87,16 +94,22 @@ export class Orbit {
     }
   }
 
-  private home(): Pose {
+  private goFit(direction: Vector3, animate: boolean): void {
+    this.fitted = { direction, frame: this.frame };
+    this.go(this.fit(direction, this.frame), animate);
+  }
+
+  /** From what is seen to the eye, at first. */
+  private homeDirection(): Vector3 {
     const target = this.world.middleOfPeople(this.frame);
     const back = this.world.camera.position(this.frame).sub(target).setY(0);
     if (back.length() < 0.1) back.set(0, 0, 1);
-    const poses = ASIDE.map((angle) => {
+    const directions = ASIDE.map((angle) => {
       const turned = back.clone().normalize().applyAxisAngle(UP, angle);
-      return this.fit(turned.multiplyScalar(Math.cos(RAISED)).setY(Math.sin(RAISED)));
+      return turned.multiplyScalar(Math.cos(RAISED)).setY(Math.sin(RAISED));
     });
-    const apart = poses.map((pose) => this.leastAngle(pose.position));
-    return poses[apart.indexOf(Math.max(...apart))]!;
+    const apart = directions.map((direction) => this.leastAngle(this.fit(direction, this.frame).position));
+    return directions[apart.indexOf(Math.max(...apart))]!;
   }
 
   /** Between any two of the people and the recording camera, as seen from `eye`: whoever is in front of another. */
@@ -109,10 +122,12 @@ export class Orbit {
   }
 
   /** Sees from a direction all that is not far from the people, and the recording camera. */
-  private fit(direction: Vector3): Pose {
-    const { world, frame } = this;
+  private fit(direction: Vector3, frame: number): Pose {
+    const { world } = this;
     const middle = world.middleOfPeople(frame);
-    const near = world.places[this.shot]!.points.filter((point) => point.distanceTo(middle) < FAR_FROM_PEOPLE);
+    const near = world.places[shotAt(world.shots, frame)]!.points.filter(
+      (point) => point.distanceTo(middle) < FAR_FROM_PEOPLE,
+    );
     const here = world.feetAndHeads(frame).filter((point) => point.distanceTo(middle) < 2 * FAR_FROM_PEOPLE);
     const tangent = FILLED * Math.tan(MathUtils.degToRad(this.camera.fov / 2));
     const camera = [-FRUSTUM, FRUSTUM].map((side) => world.camera.position(frame).addScalar(side));
@@ -127,9 +142,12 @@ export class Orbit {
   }
 
   private changeShot(shot: number): void {
+    this.fitted = null;
     this.left.set(this.shot, { position: this.camera.position.clone(), target: this.controls.target.clone() });
     this.shot = shot;
-    this.go(this.left.get(shot) ?? this.home(), false);
+    const left = this.left.get(shot);
+    if (left) this.go(left, false);
+    else this.goFit(this.homeDirection(), false);
   }
 
   /** Sideways only: who jumps should be seen to rise. */

@@ -19,6 +19,7 @@ import { Viewport } from "./viewport";
 import { World } from "./world";
 
 const NARROW = "(max-width: 760px)";
+const LINK_MS = 300;
 
 export class Player {
   readonly store: Store;
@@ -30,6 +31,7 @@ export class Player {
   private readonly panel: Panel;
   private readonly help = helpDialog();
   private readonly title: string;
+  private linkTimer: ReturnType<typeof setTimeout> | undefined;
 
   private constructor(
     private readonly clip: Clip,
@@ -51,10 +53,6 @@ export class Player {
     };
     const layout = new Layout(this.store, video, actions, videoId, clip);
     this.clock = this.makeClock();
-    this.viewport = new Viewport(layout.view, world, video, this.store.value, graphics);
-    this.viewport.canvas.setAttribute("aria-label", `People of ${videoId} in 3D`);
-    this.labels = new Labels(world);
-    layout.view.append(this.labels.root);
     this.bar = new TransportBar(
       clip,
       forwarding(() => this.clock),
@@ -62,6 +60,10 @@ export class Player {
     );
     this.panel = new Panel(clip, this.store, (id) => this.colourOf(id), notes);
     layout.add(this.panel.root, this.bar.root, this.help);
+    this.viewport = new Viewport(layout.view, world, video, this.store.value, graphics);
+    this.viewport.canvas.setAttribute("aria-label", `People of ${videoId} in 3D`);
+    this.labels = new Labels(world);
+    layout.view.append(this.labels.root);
     bindKeys(
       forwarding(() => this.clock),
       this.store,
@@ -157,12 +159,16 @@ export class Player {
     return this.store.value.colours.get(id) ?? `#${own.getHexString("srgb")}`;
   }
 
+  /** Once things are at rest: browsers refuse an address that changes all the time. */
   private writeLink(): void {
-    try {
-      history.replaceState(null, "", formatLink(this.clock.frame / this.clip.fps, this.store.value));
-    } catch {
-      // Pages without an address of their own, as within a report, have no link to keep.
-    }
+    clearTimeout(this.linkTimer);
+    this.linkTimer = setTimeout(() => {
+      try {
+        history.replaceState(null, "", formatLink(this.clock.frame / this.clip.fps, this.store.value));
+      } catch {
+        // Pages without an address of their own, as within a report, have no link to keep.
+      }
+    }, LINK_MS);
   }
 
   private async saveScreenshot(): Promise<void> {

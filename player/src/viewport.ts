@@ -41,6 +41,7 @@ export class Viewport {
     this.renderer.autoClear = false;
     this.canvas = this.renderer.domElement;
     this.canvas.setAttribute("role", "img");
+    this.canvas.addEventListener("webglcontextrestored", () => this.invalidate(true));
     holder.append(this.canvas);
     this.orbit = new Orbit(this.canvas, world, () => this.invalidate());
     this.cameraView = new CameraView(this.canvas, world.camera, () => this.invalidate());
