@@ -5,7 +5,7 @@ import { build } from "esbuild";
 const here = (path) => new URL(path, import.meta.url).pathname;
 const option = (name) => process.argv[process.argv.indexOf(name) + 1];
 
-const shared = { bundle: true, absWorkingDir: here("."), target: "es2022", legalComments: "none", logLevel: "warning" };
+const shared = { bundle: true, absWorkingDir: here("."), target: "es2022", legalComments: "eof", logLevel: "warning" };
 
 if (process.argv.includes("--tests")) {
   const tests = readdirSync(here("src")).filter((name) => name.endsWith(".test.ts"));
