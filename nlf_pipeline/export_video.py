@@ -68,8 +68,8 @@ def _check_finished(folder: Path, results: Path) -> None:
     if not folder.is_dir():
         there = ", ".join(known_videos(results, results.parent / "logs")[:20]) or "none"
         raise UserError(
-            f"{folder.name}: no such video in {results.absolute()}, found {there}. Go to where the workflow runs, or "
-            "name the folder: --results DIR"
+            f"{folder.name}: no such video in {results.absolute()}, found {there}. Go to where the workflow runs, "
+            f"name the folder (--results DIR), or make it: snakemake --config video_id={folder.name}"
         )
     missing = [name for name in ("bodies.npz", "world_cameras.npz", "video.json") if not (folder / name).is_file()]
     if missing:

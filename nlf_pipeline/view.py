@@ -48,8 +48,8 @@ def view(
         server = RangeServer(host, port, routes)
     except (OSError, OverflowError) as error:
         raise UserError(
-            f"cannot listen at {host}, port {port}: {error}. Give another port (--port 0 takes any that is free), or "
-            "another host."
+            f"cannot listen at {host}, port {port}: {str(error).rstrip('.')}. Give another port (--port 0 takes any "
+            "that is free), or another host."
         ) from None
     with server:
         url = _url(host, server.server_address[1])
@@ -67,8 +67,8 @@ def _check_video(video_id: str, results: Path, logs: Path) -> None:
     if video_id not in known:
         there = ", ".join(known[:20]) or "none"
         raise UserError(
-            f"{video_id}: no such video in {results.absolute()}, found {there}. Go to where the workflow runs, or name "
-            "the folder: --results DIR"
+            f"{video_id}: no such video in {results.absolute()}, found {there}. Go to where the workflow runs, name "
+            f"the folder (--results DIR), or make it: snakemake --config video_id={video_id}"
         )
 
 

@@ -262,10 +262,11 @@ def test_names_are_added_and_changed(text, person_id, first, second):
         assert parse_edits(text, "x").edits == before.edits
 
 
-def test_emoji_of_several_parts_are_names_and_control_characters_are_not():
-    for name in ("👩\u200d🦰", "Zoë 🕺🏽", "❤️"):
+def test_what_emoji_and_scripts_need_is_in_names_and_control_characters_are_not():
+    flag = "🏴" + "".join(chr(0xE0000 + ord(letter)) for letter in "gbeng") + "\U000e007f"
+    for name in ("👩\u200d🦰", "Zoë 🕺🏽", "❤️", "می\u200cخک", "דן\u200f (2)", flag):
         assert parse_edits(with_name("", 1, name, "x"), "x").names == {1: name}
-    for text in ("\\u202e", "\\u200d"):
+    for text in ("\\u202e", "\\u200d", "a\\nb"):
         with pytest.raises(UserError, match="expected a name"):
             parse_edits(f'people: {{1: "{text}"}}', "x")
 

@@ -153,7 +153,7 @@ def drop(
 
 
 def name(person: int, new_name: str, /, *, video_id: str, results: Path = RESULTS) -> None:
-    """Give somebody a name. Only the report is made anew.
+    """Give somebody a name. Only what shows it is made anew: report, player and exports.
 
     Args:
         person: the id.

@@ -25,8 +25,8 @@ _KEYS = {
 }
 _SECTIONS = ("people", "edits", "made_for")
 _FRAME = "frame "
-_JOINER = "\u200d"
-"""Makes one emoji of several; Python counts it among what cannot be printed."""
+_UNPRINTED = dict.fromkeys((*range(0x200C, 0x2010), *range(0xE0020, 0xE0080)))
+"""Joins emoji, parts letters, orders scripts and spells flags; Python counts it among what cannot be printed."""
 
 
 def read_names(path: Path | None) -> Mapping[int, str]:
@@ -140,10 +140,11 @@ def _names(node: yaml.Node | None, values: Any, name: str) -> dict[int, str]:
         value = values[key]
         if not _is_id(key):
             raise _mistake(name, line, f"found {_shown(key)}", "a person's id before the colon", hint)
-        shown = value.replace(_JOINER, "") if isinstance(value, str) else ""
+        shown = value.translate(_UNPRINTED) if isinstance(value, str) else ""
         if not shown.strip() or not shown.isprintable():
             cure = f'Put it in quotes: {key}: "{value}"' if isinstance(value, int | float) else hint
-            raise _mistake(name, line, f"{key}: found {_shown(value)}", "a name", cure)
+            expected = "a name of one line, without control characters"
+            raise _mistake(name, line, f"{key}: found {_shown(value)}", expected, cure)
         if value in names.values():
             other = next(i for i, given in names.items() if given == value)
             raise _mistake(
