@@ -45,11 +45,11 @@ class Panels:
         """
         n, (full_width, full_height) = len(captions), size_px or FULL_SIZE_PX
         shape = clip_px[1] / clip_px[0]
-        panel_width = min(full_width * (1 - (n - 1) * GAP) / n, (full_height - full_width * CAPTION) / shape)
-        panel_width = max(panel_width if size_px else min(panel_width, clip_px[0]), 1)
-        panel_px = max(int(panel_width), 1), max(round(panel_width * shape), 1)
-        whole = panel_width * n / (1 - (n - 1) * GAP)
+        whole = full_width if size_px else min(full_width, n * clip_px[0] / (1 - (n - 1) * GAP))
         gap_px, strip_px = max(round(whole * GAP), 2), max(round(whole * CAPTION), 2)
+        panel_width = min((whole - (n - 1) * gap_px) / n, (full_height - strip_px) / shape)
+        panel_width = panel_width if size_px else min(panel_width, clip_px[0])
+        panel_px = max(int(panel_width), 1), max(int(panel_width * shape), 1)
         around = n * panel_px[0] + (n - 1) * gap_px, panel_px[1] + strip_px
         width, height = size_px or (even(around[0]), even(around[1]))
         left, top = max((width - around[0]) // 2, 0), max((height - around[1]) // 2, 0)
