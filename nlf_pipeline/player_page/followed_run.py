@@ -4,9 +4,9 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from nlf_pipeline.artefacts import Bodies, VideoFacts
 from nlf_pipeline.errors import UserError
@@ -18,7 +18,6 @@ from nlf_pipeline.player_page.range_server import Content, Route
 from nlf_pipeline.player_page.scene import make_clip, make_scene
 from nlf_pipeline.workflow.states.video_states import JobState, VideoState, read_states
 
-T = TypeVar("T")
 _STAGES = {
     "fetch": "video.json",
     "segment": "detected_masks.json",
@@ -55,7 +54,7 @@ class FollowedRun:
         self._video_id, self._results, self._logs = video_id, results, logs
         self._body_models, self._body = body_models, body
         self._lock = threading.Lock()
-        self._made: dict[str, tuple[str, Any]] = {}
+        self._made = _Made(None)
 
     def routes(self) -> dict[str, Route]:
         """What a server has to offer."""
@@ -70,21 +69,39 @@ class FollowedRun:
 
     def news(self) -> dict[str, Any]:
         """How far the run is, and the version of the clip that is there."""
-        clip, state = self._shown()
-        return {"state": state, "version": clip and clip["version"]}
+        made, state = self._made_now(), self._state()
+        return {"state": _with_message(state, made.complaint), "version": made.clip and made.clip["version"]}
 
     def scene(self) -> dict[str, Any]:
         """All that the page shows: without bodies only how far the run is."""
-        clip, state = self._shown()
-        return make_scene(self._video_id, clip, follow=True, state=state)
+        made, state = self._made_now(), self._state()
+        return make_scene(self._video_id, made.clip, follow=True, state=_with_message(state, made.complaint))
 
-    def _shown(self) -> tuple[dict[str, Any] | None, dict[str, Any]]:
-        """The clip, once there are files that make one, and how far the run is."""
-        state, version = self._state(), self._version()
+    def _glb(self) -> Content | None:
+        glb = self._made_now().glb
+        return Content("model/gltf-binary", glb) if glb else None
+
+    def _made_now(self) -> "_Made":
+        """What the files make that are there now; made once, as that takes long for a long clip."""
+        with self._lock:
+            version = self._version()
+            if version != self._made.version:
+                self._made = self._make(version)
+            return self._made
+
+    def _make(self, version: str | None) -> "_Made":
         if version is None:
-            return None, state
-        clip, complaint = self._once("clip", version, lambda: self._try_clip(version))
-        return clip, {**state, "message": complaint} if complaint else state
+            return _Made(None)
+        try:
+            motion = self._motion()
+            facts = VideoFacts.load(self._folder / "video.json")
+        except (UserError, OSError) as error:  # perhaps a stage has yet to replace one of the files
+            return _Made(version, complaint=str(error))
+        has_video = (self._folder / "clip.mp4").is_file()
+        video = f"clip.mp4?{version}" if has_video else None
+        return _Made(
+            version, make_clip(motion, facts, f"motion.glb?{version}", video, version=version), glb_bytes(motion)
+        )
 
     def _version(self) -> str | None:
         """Changes when the files do that the clip is made from; None before there are bodies."""
@@ -103,32 +120,6 @@ class FollowedRun:
     def _folder(self) -> Path:
         return self._results / self._video_id
 
-    def _glb(self) -> Content | None:
-        version = self._version()
-        if version is None:
-            return None
-        try:
-            return self._once("glb", version, lambda: Content("model/gltf-binary", glb_bytes(self._motion())))
-        except (UserError, OSError):
-            return None
-
-    def _try_clip(self, version: str) -> tuple[dict[str, Any] | None, str]:
-        """The clip, or why the files make none: perhaps a stage has yet to replace one of them."""
-        try:
-            return self._clip(version), ""
-        except (UserError, OSError) as error:
-            return None, str(error)
-
-    def _clip(self, version: str) -> dict[str, Any]:
-        has_video = (self._folder / "clip.mp4").is_file()
-        return make_clip(
-            self._motion(),
-            VideoFacts.load(self._folder / "video.json"),
-            glb=f"motion.glb?{version}",
-            video=f"clip.mp4?{version}" if has_video else None,
-            version=version,
-        )
-
     def _motion(self) -> Motion:
         bodies = self._folder / "bodies.npz"
         return load_motion(
@@ -138,15 +129,6 @@ class FollowedRun:
             body=self._body or self._body_models / Bodies.load(bodies).body_model,
             edits=self._folder / "tracks.yaml",
         )
-
-    def _once(self, name: str, version: str, make: Callable[[], T]) -> T:
-        """What `make` gave for this version, made now if it was not."""
-        with self._lock:
-            made_for, made = self._made.get(name, ("", None))
-            if made_for != version:
-                made = make()
-                self._made[name] = version, made
-            return made
 
     def _state(self) -> dict[str, Any]:
         (video,) = read_states([self._video_id], self._results, self._logs)
@@ -160,6 +142,21 @@ class FollowedRun:
             "stages": stages + later,
             **({"message": message} if message else {}),
         }
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What a version of the files makes."""
+
+    version: str | None
+    clip: dict[str, Any] | None = None
+    glb: bytes = b""
+    complaint: str = ""
+    """Why there is no clip."""
+
+
+def _with_message(state: dict[str, Any], complaint: str) -> dict[str, Any]:
+    return {**state, "message": complaint} if complaint else state
 
 
 def _stage(name: str, job: JobState | None, is_made: bool) -> dict[str, Any]:
