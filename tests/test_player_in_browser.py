@@ -167,6 +167,16 @@ def test_the_video_shows_the_frame_whose_pose_is_shown(browser, dance):
     assert number_in(overlaid[top : top + round(rect["height"]), left : left + round(rect["width"])]) == 41
 
 
+@pytest.mark.parametrize("fps", [24000 / 1001, 60000 / 1001])
+def test_frames_are_found_at_odd_frame_rates(browser, fps, body_dir, tmp_path):
+    folder = write_results(tmp_path, Shown(n_people=0, n_frames=130, fps=fps, size_px=(320, 180)))
+    make_player(folder, body_dir, folder / "player.html")
+    browser.open((folder / "player.html").as_uri())
+    for frame in (129, 0, 61, 1, 128, 100):
+        browser.run(f"await player.seek({frame})")
+        assert (browser.run("return player.frame()"), number_in(browser.video_picture())) == (frame, frame)
+
+
 def test_playing_stays_in_step(browser, dance):
     browser.open((dance / "player.html").as_uri())
     browser.run("player.set({muted: true, loop: false}); player.play()")
