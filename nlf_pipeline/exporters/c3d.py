@@ -17,6 +17,8 @@ from nlf_pipeline.exporters.motion import Motion, MovingPerson
 _MM_PER_M = 1000.0
 _MOST_EVENTS = 255
 """What fits: the format counts a parameter's values with one byte."""
+_MOST_LETTERS = 127
+"""Of a name, which every event repeats: a parameter's texts have lengths of one byte, and 32 kB together."""
 _SECONDS_PER_MINUTE = 60
 _STRIKE_ICON, _OFF_ICON = 1, 2
 _SOFTWARE = "nlf_pipeline"
@@ -54,9 +56,9 @@ def write(motion: Motion, folder: Path) -> None:
 
 
 def ascii_name(person: MovingPerson) -> str:
-    """The person's name without accents; the name of the file where letters of other scripts leave nothing of it."""
+    """The start of the person's name without accents; the file's name where letters of other scripts leave nothing."""
     letters = unicodedata.normalize("NFKD", person.name).encode("ascii", "ignore").decode()
-    return " ".join(letters.split()) or person.file_stem
+    return " ".join(letters.split())[:_MOST_LETTERS].rstrip() or person.file_stem
 
 
 def foot_events(person: MovingPerson, fps: float) -> FootEvents:
