@@ -84,6 +84,7 @@ bench: demo .venv/installed-dev
 	$(BIN)/python benchmarks/identity.py
 	$(BIN)/python benchmarks/camera_tracking.py
 	$(BIN)/python benchmarks/render_speed.py
+	$(BIN)/python benchmarks/player.py results/demo_moving
 
 bench-motion: .venv/installed-dev
 	$(BIN)/python benchmarks/motion_accuracy.py $(ARGS)
