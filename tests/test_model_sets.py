@@ -96,8 +96,9 @@ def test_networks_get_weights_device_and_their_own_options():
 def test_how_a_network_runs_is_apart_from_what_its_result_depends_on():
     settings = chosen(models="reference", segmenter="nlf", renderer="blendipose", depth="zoedepth")
     elsewhere = {**settings, "device": "cpu", "batch_size": 3, "internal_batch_size": 5, "droid_env": "env"}
+    elsewhere["encoder"] = "cpu"
     nlf = {"--device=cpu", "--nlf.batch-size=3", "--nlf.internal-batch-size=5"}
-    special = {"segment": nlf, "estimate": nlf, "render": {"--blendipose.device=cpu"}}
+    special = {"segment": nlf, "estimate": nlf, "render": {"--blendipose.device=cpu", "--encoder=cpu"}}
     for stage in BACKEND_SETTINGS:
         assert stage_settings(stage, settings) == stage_settings(stage, elsewhere)
         added = set(words(elsewhere, stage)) - set(option_words(stage, stage_settings(stage, elsewhere), {}))

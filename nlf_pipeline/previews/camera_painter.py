@@ -38,7 +38,8 @@ class CameraPainter:
         """What kind of motion it is, and where the focal length is from."""
         lens = f"focal length {self._intrinsics.focal_px[0]:.0f} px ({self._intrinsics.focal_source})"
         motion = self._report.motion_class.replace("_", " and ")
-        return f"{motion} camera, {lens}; points (red: near) should stay on the background, the net on what is far away"
+        points = "points (red: near) should stay on the background, " if len(self._path.points) else ""
+        return f"{motion} camera, {lens}; {points}the net should stay on what is far away"
 
     def paint(self, frame: int, picture: np.ndarray) -> None:
         """Draw over a frame; see `Painter`."""

@@ -97,8 +97,9 @@ BACKEND_SETTINGS: Mapping[str, str] = {
     "render": "renderer",
 }
 """Stage -> the setting that chooses its backend."""
-EXECUTION_SETTINGS = frozenset({"device", "batch_size", "internal_batch_size", "droid_env"})
-"""Settings that say where and in how large pieces a network works: its result is the same but for rounding."""
+EXECUTION_SETTINGS = frozenset({"device", "batch_size", "internal_batch_size", "droid_env", "encoder"})
+"""Settings that say where and in how large pieces a network works: its result is the same but for rounding. And what
+encodes views: they show the same."""
 DECIDED_SETTINGS: Mapping[str, tuple[str, ...]] = {
     "models": ("segmenter", "semantics", "camera", "estimator", "interpolator", "body_model"),
     "static_camera": ("camera",),

@@ -150,6 +150,8 @@ def _option_settings(stage: str, settings: Mapping[str, Any]) -> dict[str, str]:
 def _execution_options(stage: str, settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     if settings.get(BACKEND_SETTINGS.get(stage, "")) in GPU_BACKENDS:
         yield "device", "device"
+    if stage == "render":
+        yield "encoder", "encoder"
     yield from ((option, name) for option, name in _backend_options(stage, settings) if name in EXECUTION_SETTINGS)
 
 
