@@ -3,7 +3,7 @@ import { element } from "./dom";
 import { formatTime } from "./frames";
 import type { Clip } from "./scene";
 
-const MOST_LINES = 8;
+const MOST_LINES = 12;
 
 export class Timeline {
   readonly root: HTMLElement;
