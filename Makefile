@@ -18,7 +18,7 @@ BLENDER = $(shell $(REFERENCE_BIN)/python -c 'import sys; print(",blendipose" * 
 # What the player is bundled from, at every installation (build_backend/).
 PLAYER := $(filter-out %.test.ts,$(wildcard player/*.* player/.npmrc player/src/* build_backend/*.py))
 
-.PHONY: help demo test test-reference test-kills test-slurm check player install install-reference install-slurm invalidation bench bench-motion bench-reference bench-scale bench-scheduling clean
+.PHONY: help demo test test-reference test-kills test-slurm check player install install-reference install-slurm invalidation outputs bench bench-motion bench-reference bench-scale bench-scheduling clean
 
 help:
 	@echo 'make demo     install, render the demo videos, run the workflow on them'
@@ -32,6 +32,7 @@ help:
 	@echo 'make test-kills  kill long stages at random moments, and compare what the next run makes'
 	@echo 'make test-slurm  run the workflow on a Slurm of one node, which it starts; root, Debian packages slurm-wlm and munge'
 	@echo 'make invalidation  write docs/invalidation.md: what a change computes anew'
+	@echo 'make outputs  write the tables of docs/outputs.md: every key of every file'
 	@echo 'make bench    measure accuracy and speed'
 	@echo 'make bench-motion  measure fit, ground and contacts on people whose motion is known; ARGS="--parts seeds growth"'
 	@echo 'make bench-reference  measure the speed of the real models on random weights; ARGS="--frames 16 --parts segment"'
@@ -77,6 +78,9 @@ install-slurm: .venv/installed-slurm $(patsubst %/installed,%/installed-slurm,$(
 
 invalidation: .venv/installed-dev
 	$(BIN)/python -m nlf_pipeline.workflow.invalidation .
+
+outputs: .venv/installed-dev
+	$(BIN)/python -m nlf_pipeline.workflow.outputs .
 
 bench: demo .venv/installed-dev
 	$(BIN)/python benchmarks/stage_times.py demo

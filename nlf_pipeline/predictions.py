@@ -36,13 +36,13 @@ class FramePredictions:
     """Everybody in one frame. Row k is person k; rows where `valid` is false are zeros."""
 
     vertices: np.ndarray
-    """(people, vertices, 3) camera frame, metres: the body model's vertex subset."""
+    """(people, vertices, 3) float32, camera frame, metres: the body model's vertex subset."""
     joints: np.ndarray
-    """(people, joints, 3) camera frame, metres."""
+    """(people, joints, 3) float32, camera frame, metres."""
     vertex_uncertainties: np.ndarray
-    """(people, vertices) expected error, metres."""
+    """(people, vertices) float32, expected error, metres."""
     joint_uncertainties: np.ndarray
-    """(people, joints) expected error, metres."""
+    """(people, joints) float32, expected error, metres."""
     valid: np.ndarray
     """(people,) bool: this person was estimated in this frame."""
 

@@ -13,15 +13,15 @@ class BodyFits(ArrayArtefact):
     """fits.npz: one SMPL-family body per person, in the scene frame (axes of the first camera), metres."""
 
     person_ids: np.ndarray
-    """(people,) int."""
+    """(people,) int64."""
     pose_rotvecs: np.ndarray
-    """(people, frames, joints, 3) parent-relative rotation vectors, radians."""
+    """(people, frames, joints, 3) float32 parent-relative rotation vectors, radians."""
     betas: np.ndarray
-    """(people, betas)."""
+    """(people, betas) float32 shape parameters."""
     trans: np.ndarray
-    """(people, frames, 3) SMPL's translation: joint j = linear blend skinning + trans, metres."""
+    """(people, frames, 3) float32 SMPL's translation: joint j = linear blend skinning + trans, metres."""
     joints: np.ndarray
-    """(people, frames, joints, 3) metres."""
+    """(people, frames, joints, 3) float32 metres."""
     visible: np.ndarray
     """(people, frames) bool: a body was estimated, or filled in over a short gap."""
     filled: np.ndarray
@@ -30,7 +30,7 @@ class BodyFits(ArrayArtefact):
     """(people, frames) bool: an estimate was there, but it was an outlier and was replaced, or had left and right
     swapped and was put right; subset of `visible`, disjoint from `filled`."""
     scale_correction: np.ndarray
-    """(people,) factor by which each person's estimates were scaled about the camera."""
+    """(people,) float64 factor by which each person's estimates were scaled about the camera."""
 
 
 FloorKind = Literal["flat", "slope", "uneven"]
@@ -43,6 +43,7 @@ class Floor:
     normal: tuple[float, float, float]
     """Unit normal pointing up, scene frame."""
     offset_m: float
+    """Metres."""
     source: Literal["feet", "camera"]
     """'camera': too few feet were seen; level camera and a usual height are assumed."""
     inlier_fraction: float
@@ -86,20 +87,21 @@ class Bodies(ArrayArtefact):
     """bodies.npz: everybody's motion in the world: y up, floor at y = 0, metres."""
 
     person_ids: np.ndarray
-    """(people,) int."""
+    """(people,) int64."""
     fps: float
+    """Frames per second; frame i is at i / fps."""
     body_model: str
     """Name of the body model the parameters belong to, which its folder has too: 'open', 'smplx-female-10' ..."""
     pose_rotvecs: np.ndarray
-    """(people, frames, joints, 3) parent-relative rotation vectors, radians."""
+    """(people, frames, joints, 3) float32 parent-relative rotation vectors, radians."""
     betas: np.ndarray
-    """(people, betas)."""
+    """(people, betas) float32 shape parameters."""
     trans: np.ndarray
-    """(people, frames, 3) SMPL's translation, world, metres."""
+    """(people, frames, 3) float32 SMPL's translation, world, metres."""
     joints: np.ndarray
-    """(people, frames, joints, 3) world, metres."""
+    """(people, frames, joints, 3) float32 world, metres."""
     visible: np.ndarray
-    """(people, frames) bool."""
+    """(people, frames) bool: the person has a body in this frame."""
     filled: np.ndarray
     """(people, frames) bool: interpolated over a short gap; subset of `visible`."""
     foot_contacts: np.ndarray

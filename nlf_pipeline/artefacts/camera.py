@@ -50,14 +50,15 @@ class CameraPath(ArrayArtefact):
     T_scene_cam: np.ndarray
     """(frames, 4, 4) float64; the identity in the first frame of every shot. The unit of length is arbitrary."""
     confidence: np.ndarray
-    """(frames,) in [0, 1]: 0 = guessed, 1 = well supported by the evidence."""
+    """(frames,) float64 in [0, 1]: 0 = guessed, 1 = well supported by the evidence."""
     segment: np.ndarray
-    """(frames,) int, ascending from 0: frames of one segment share a unit of length. A segment ends at a cut, and where
-    parts of a long shot could not be brought or kept to one scale; its unit holds from the last frame before it."""
+    """(frames,) int64, ascending from 0: frames of one segment share a unit of length. A segment ends at a cut, and
+    where parts of a long shot could not be brought or kept to one scale; its unit holds from the last frame before
+    it."""
     points: np.ndarray
-    """(points, 3) static points of the background, scene frame, in the unit of their segment's path."""
+    """(points, 3) float64 static points of the background, scene frame, in the unit of their segment's path."""
     point_segment: np.ndarray
-    """(points,) int: the segment in whose part of the scene they lie."""
+    """(points,) int64: the segment in whose part of the scene they lie."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,13 @@ class Gate:
     """A test that a camera solution has to pass."""
 
     name: str
+    """What was measured."""
     value: float | None
     """None if it could not be measured."""
     limit: float
+    """What the value is held to."""
     passed: bool
+    """Whether it kept to it."""
 
     @classmethod
     def at_least(cls, name: str, value: float, limit: float) -> Self:
@@ -91,10 +95,13 @@ class CameraWindow:
     """How the camera was found in frames solved together, a shot or a part of one. Pixels: at a longer side of 640."""
 
     start: int
+    """First frame."""
     stop: int
-    """Frames start .. stop - 1."""
+    """The frame after the last."""
     motion_class: MotionClass
+    """How the camera moves."""
     focal_source: FocalSource
+    """Where its focal length came from."""
     displacement_px: float
     """Largest median displacement of the background from where it was first seen."""
     rotation_residual_px: float | None
@@ -104,6 +111,7 @@ class CameraWindow:
     coverage: float
     """Share of frames with enough points to find the camera; in the others it is interpolated."""
     gates: list[Gate]
+    """Tests that the solution was put to."""
     notes: list[str]
     """What the user should know: fallbacks, what could not be determined."""
     evidence: dict[str, float] = field(default_factory=dict)
@@ -133,19 +141,19 @@ class SceneCameras(ArrayArtefact):
     T_scene_cam: np.ndarray
     """(frames, 4, 4) float64, metres."""
     K: np.ndarray
-    """(frames, 3, 3) pixels."""
+    """(frames, 3, 3) float64 intrinsic matrix, pixels."""
     distortion: np.ndarray
-    """(coefficients,) OpenCV's k1 k2 p1 p2 [k3 ...]."""
+    """(coefficients,) float64 OpenCV's k1 k2 p1 p2 [k3 ...]."""
     size_px: np.ndarray
-    """(2,) int: width, height."""
+    """(2,) int64: width, height."""
     metres_per_unit: np.ndarray
-    """(segments,) scale applied to the camera path."""
+    """(segments,) float64 scale applied to the camera path."""
     scale_spread: np.ndarray
-    """(segments,) relative standard deviation of that scale, people's unknown sizes included; 0 where the camera does
-    not move and it has no meaning, infinite where nothing shows it and the path stays in its unit."""
+    """(segments,) float64 relative standard deviation of that scale, people's unknown sizes included; 0 where the
+    camera does not move and it has no meaning, infinite where nothing shows it and the path stays in its unit."""
     person_scale: np.ndarray
-    """(people,) factor about the camera that brings each person's predictions to these metres; 1 where nothing about
-    sizes was given, and then `fit` may still find a better one."""
+    """(people,) float64 factor about the camera that brings each person's predictions to these metres; 1 where nothing
+    about sizes was given, and then `fit` may still find a better one."""
 
 
 @dataclass(frozen=True)
@@ -155,8 +163,8 @@ class Cameras(ArrayArtefact):
     T_world_cam: np.ndarray
     """(frames, 4, 4) float64, metres; maps camera axes (OpenCV) to the world."""
     K: np.ndarray
-    """(frames, 3, 3) pixels."""
+    """(frames, 3, 3) float64 intrinsic matrix, pixels."""
     distortion: np.ndarray
-    """(coefficients,) OpenCV's k1 k2 p1 p2 [k3 ...]; empty for none."""
+    """(coefficients,) float64 OpenCV's k1 k2 p1 p2 [k3 ...]; empty for none."""
     size_px: np.ndarray
-    """(2,) int: width, height."""
+    """(2,) int64: width, height."""

@@ -13,11 +13,13 @@ class IdentityDoubt:
     """Frames after which people may have been mixed up."""
 
     start: int
+    """First frame."""
     stop: int
-    """Frames start .. stop - 1."""
+    """The frame after the last."""
     person_ids: list[int]
     """Who may have been mixed up with whom; one person alone: perhaps not the same before and after."""
     reason: DoubtReason
+    """What happened."""
     margin: float
     """By how much the chosen identities beat the best others, 0 (a coin's toss) to 1 (no doubt)."""
 

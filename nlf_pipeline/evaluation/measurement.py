@@ -11,9 +11,11 @@ class Measurement:
     """One figure beside its target."""
 
     name: str
+    """What was measured."""
     value: float | None
     """None where there was nothing to measure."""
     unit: str
+    """Of `value`."""
     target: str
     """Such as '<= 80'; empty if there is none."""
 

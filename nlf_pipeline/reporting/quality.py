@@ -17,9 +17,11 @@ class Finding:
     key: str
     """Names the limits that it was held to, those of `nlf_pipeline.reporting.limits`."""
     title: str
+    """What was looked at, in words."""
     value: float | None
     """In `unit`; None where there was nothing to measure, or nothing to express as a number."""
     unit: str
+    """Of `value`; empty if it has none."""
     verdict: Verdict | None
     """None: there was nothing to judge."""
     reason: str
@@ -35,10 +37,13 @@ class PersonQuality:
     """How well one person's motion was found. None: there was nothing to measure."""
 
     person_id: int
+    """As in bodies.npz."""
     name: str
     """As the user called them, or 'person ID'."""
     verdict: Verdict
+    """The worst of the findings'."""
     reason: str
+    """Why, in a sentence."""
     frames_measured: int
     """A body was estimated from the picture."""
     frames_filled: int
@@ -48,7 +53,9 @@ class PersonQuality:
     frames_missing: int
     """Without a body, although the person is seen, or was there before and is there again in the same shot."""
     first_frame: int | None
+    """With a body."""
     last_frame: int | None
+    """With a body."""
     jitter_m_per_s3: float | None
     """Mean size of the third derivative of all joints' positions in the world."""
     jumps: int
@@ -64,6 +71,7 @@ class PersonQuality:
     penetration_mean_mm: float | None
     """Mean depth of the lowest sole point under the floor; 0 above it."""
     penetration_worst_mm: float | None
+    """Largest such depth."""
     longest_off_floor_s: float | None
     """Longest time without a foot within 10 cm of the floor."""
     limb_length_variation: float | None
@@ -85,6 +93,7 @@ class PersonQuality:
     height_m: float
     """Of the fitted body, standing straight."""
     findings: list[Finding]
+    """All that was looked at."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +101,7 @@ class CameraQuality:
     """How well the camera was found."""
 
     verdict: Verdict
+    """The worst of the findings'."""
     motion_class: str
     """The most general of all windows: static, rotation, rotation_zoom or general."""
     focal_px: float
@@ -107,12 +117,16 @@ class CameraQuality:
     residual_px: float | None
     """Median distance of background points from where the solution puts them; the worst window's."""
     path_length_m: float
+    """How far the camera travels."""
     scale_spread: list[float | None]
     """Relative standard deviation of the scale of every segment of the path: 0 where the camera does not travel, None
     where nothing shows the scale."""
     gates_failed: list[str]
+    """Tests that the solution did not pass."""
     notes: list[str]
+    """What the tracker told."""
     findings: list[Finding]
+    """All that was looked at."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +134,9 @@ class FloorQuality:
     """How well the floor of one shot was found."""
 
     shot: int
+    """From 0."""
     verdict: Verdict
+    """The worst of the findings'."""
     source: str
     """'feet', or 'camera' where it is assumed."""
     inlier_share: float
@@ -128,7 +144,9 @@ class FloorQuality:
     spread_mm: float
     """Median distance of those feet from the plane."""
     n_points: int
+    """Feet at rest that were seen."""
     findings: list[Finding]
+    """All that was looked at."""
 
 
 @dataclass(frozen=True)
@@ -136,31 +154,43 @@ class Figure:
     """One figure of the comparison with the truth."""
 
     name: str
+    """What was measured."""
     value: float | None
+    """In `unit`; None where there was nothing to measure."""
     unit: str
+    """Of `value`."""
     target: str
+    """Such as '<= 80'; empty if there is none."""
     reached: bool | None
+    """Whether the value meets the target; None without either."""
 
 
 @dataclass(frozen=True)
 class QualityReport(JsonArtefact):
-    """report.json."""
+    """report.json: how far the result can be trusted, and why; docs/report.md tells the limits."""
 
     video_id: str
+    """The video's id."""
     verdict: Verdict
+    """Of people, camera and floors together, see docs/report.md."""
     summary: str
     """The verdict in one sentence."""
     to_do: list[str]
     """What the user should look at or give, the most important first; empty if everything is good."""
     n_frames: int
+    """Of the clip."""
     fps: float
+    """Frames per second."""
     size_px: tuple[int, int]
     """(width, height)."""
     n_shots: int
+    """Parts between cuts."""
     video_notes: list[str]
     """What was found while the clip was made."""
     people: list[PersonQuality]
+    """In the order of bodies.npz."""
     camera: CameraQuality
+    """Of all shots."""
     floors: list[FloorQuality]
     """One per shot, in order."""
     accuracy: list[Figure]
