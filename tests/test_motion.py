@@ -131,6 +131,13 @@ def test_names_become_stems_that_can_be_read():
     assert stems == ["Zoe", "person_2", "ZOE_2", "a_b_c", "Jose_Maria", "person_6"]
 
 
+def test_stems_are_names_of_files_on_every_system():
+    names = {1: "CON", 2: "nul", 3: "Com1", 4: "LPT9.txt", 5: ".hidden", 6: "..", 7: "x" * 5000, 8: "x" * 5001, 9: "a."}
+    stems = [person.file_stem for person in moving_people(9, 1, names=names).people]
+    assert stems[:6] == ["CON_2", "nul_2", "Com1_2", "LPT9_txt", "hidden", "person_6"]
+    assert stems[6:] == ["x" * 40, "x" * 40 + "_2", "a"]
+
+
 def test_everybody_has_the_colour_of_all_pictures(make):
     motion = make(random_bodies(9, 1))
     np.testing.assert_array_equal([person.colour for person in motion.people], person_colours(9))

@@ -16,8 +16,10 @@ from nlf_pipeline.kinematics import global_rotations, joint_positions
 from nlf_pipeline.renderers.palette import person_colours
 
 _MAX_STEM = 40
-_OTHER_STEMS = ("camera",)
-"""Files that exporters write beside those of people."""
+_DEVICES = ("con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10)))
+"""What Windows lets no file be called, whatever its ending."""
+_OTHER_STEMS = ("camera", *_DEVICES)
+"""No person's: `camera` is a file that exporters write beside those of people."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class MovingPerson:
     name: str
     """What the user calls the person; any text, unique in the clip."""
     file_stem: str
-    """The name in ASCII letters, digits, - and _, unique in the clip."""
+    """The name in ASCII letters, digits, - and _, unique in the clip, and a file's name on every system."""
     colour: np.ndarray
     """(3,) sRGB in [0, 1], as in all pictures."""
     betas: np.ndarray
