@@ -72,9 +72,9 @@ def amass_arrays(motion: Motion, person: MovingPerson) -> dict[str, np.ndarray]:
 
 def _with_fingers(pose_rotvecs: np.ndarray) -> np.ndarray:
     """(frames, 24 or 55, 3) to (frames, 55, 3) parent-relative rotation vectors."""
-    rotations = Rotation.from_rotvec(pose_rotvecs.reshape(-1, 3)).as_matrix().reshape(*pose_rotvecs.shape, 3)
-    if len(SMPLX_JOINT_NAMES) == pose_rotvecs.shape[1]:
+    if pose_rotvecs.shape[1] == len(SMPLX_JOINT_NAMES):
         return pose_rotvecs
+    rotations = Rotation.from_rotvec(pose_rotvecs.reshape(-1, 3)).as_matrix().reshape(*pose_rotvecs.shape, 3)
     posed = from_smpl_pose(rotations, len(SMPLX_JOINT_NAMES))
     return Rotation.from_matrix(posed.reshape(-1, 3, 3)).as_rotvec().reshape(*posed.shape[:-1])
 

@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from nlf_pipeline.artefacts import Cameras
 from nlf_pipeline.exporters.motion import Motion, MovingPerson
+from nlf_pipeline.exporters.quaternions import continuous_quaternions
 from nlf_pipeline.exporters.tables import text_rows
 
 _DECIMALS = 6
@@ -48,10 +49,7 @@ def _person_rows(person: MovingPerson) -> Iterable[str]:
 
 def _camera_values(cameras: Cameras) -> np.ndarray:
     """(frames, 11) position, quaternion that takes camera axes to the world's, focal lengths, principal point."""
-    turns = Rotation.from_matrix(cameras.T_world_cam[:, :3, :3]).as_quat()
-    # A quaternion and its opposite are one rotation: keep to the side of the frame before.
-    against = (turns[1:] * turns[:-1]).sum(axis=1) < 0
-    turns[1:][np.logical_xor.accumulate(against)] *= -1
+    turns = continuous_quaternions(Rotation.from_matrix(cameras.T_world_cam[:, :3, :3]).as_quat())
     K = cameras.K
     lens = np.stack([K[:, 0, 0], K[:, 1, 1], K[:, 0, 2], K[:, 1, 2]], axis=-1)
     return np.concatenate([cameras.T_world_cam[:, :3, 3], turns, lens], axis=1)

@@ -8,8 +8,10 @@ import pygltflib
 from scipy.spatial.transform import Rotation
 
 from nlf_pipeline.body_kinds import SMPL_JOINT_NAMES, SMPLX_JOINT_NAMES
-from nlf_pipeline.exporters.glb_buffers import JUMP_AHEAD_FRAMES, GlbBuilder, continuous_quaternions, intervals
+from nlf_pipeline.exporters.colours import linear_light
+from nlf_pipeline.exporters.glb_buffers import JUMP_AHEAD_FRAMES, GlbBuilder, intervals
 from nlf_pipeline.exporters.motion import Motion, MovingPerson, Skin
+from nlf_pipeline.exporters.quaternions import continuous_quaternions
 from nlf_pipeline.meshes import Topology
 
 CAMERA_NODE, FLOOR_NODE = "camera", "floor"
@@ -115,9 +117,8 @@ def _add_mesh(
 ) -> None:
     """The mesh, at the scene's root beside its skeleton (root, joints), as what is above it would be ignored."""
     file, (root, joints) = builder.file, skeleton
-    linear = np.where(person.colour <= 0.04045, person.colour / 12.92, ((person.colour + 0.055) / 1.055) ** 2.4)
     look = pygltflib.PbrMetallicRoughness(
-        baseColorFactor=[*linear.tolist(), 1.0], metallicFactor=0.0, roughnessFactor=0.8
+        baseColorFactor=[*linear_light(person.colour), 1.0], metallicFactor=0.0, roughnessFactor=0.8
     )
     file.materials.append(pygltflib.Material(name=person.name, pbrMetallicRoughness=look))
     attributes = pygltflib.Attributes(

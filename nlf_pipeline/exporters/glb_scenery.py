@@ -4,12 +4,12 @@ import numpy as np
 import pygltflib
 from scipy.spatial.transform import Rotation
 
-from nlf_pipeline.exporters.glb_buffers import JUMP_AHEAD_FRAMES, GlbBuilder, continuous_quaternions
+from nlf_pipeline.exporters.axes import CAM_OPENGL
+from nlf_pipeline.exporters.glb_buffers import JUMP_AHEAD_FRAMES, GlbBuilder
 from nlf_pipeline.exporters.glb_people import CAMERA_NODE, FLOOR_NODE
 from nlf_pipeline.exporters.motion import Motion
+from nlf_pipeline.exporters.quaternions import continuous_quaternions
 
-_OPENCV_TO_GLTF = np.diag([1.0, -1.0, -1.0])
-"""glTF's cameras look along -z with y up."""
 _NEAR, _FAR = 0.05, 1000.0
 _MARGIN = 2.0
 """Floor shown around where people go, metres."""
@@ -36,7 +36,7 @@ def add_camera(builder: GlbBuilder, motion: Motion) -> None:
     )
     builder.file.cameras.append(pygltflib.Camera(type="perspective", perspective=lens, name=CAMERA_NODE))
     positions = cameras.T_world_cam[:, :3, 3]
-    turns = Rotation.from_matrix(cameras.T_world_cam[:, :3, :3] @ _OPENCV_TO_GLTF).as_quat()
+    turns = Rotation.from_matrix((cameras.T_world_cam @ CAM_OPENGL)[:, :3, :3]).as_quat()
     turns = continuous_quaternions(turns)
     node = pygltflib.Node(
         name=CAMERA_NODE,

@@ -6,6 +6,8 @@
 import numpy as np
 from pxr import Gf, Sdf, Usd, UsdShade
 
+from nlf_pipeline.exporters.colours import linear_light
+
 _ROUGHNESS = 0.7
 
 
@@ -14,12 +16,7 @@ def add_material(stage: Usd.Stage, path: Sdf.Path, colour: np.ndarray) -> UsdSha
     material = UsdShade.Material.Define(stage, path)
     shader = UsdShade.Shader.Define(stage, path.AppendChild("Surface"))
     shader.CreateIdAttr("UsdPreviewSurface")
-    shader.CreateInput("diffuseColor", Sdf.ValueTypeNames.Color3f).Set(Gf.Vec3f(*linear(colour)))
+    shader.CreateInput("diffuseColor", Sdf.ValueTypeNames.Color3f).Set(Gf.Vec3f(*linear_light(colour)))
     shader.CreateInput("roughness", Sdf.ValueTypeNames.Float).Set(_ROUGHNESS)
     material.CreateSurfaceOutput().ConnectToSource(shader.ConnectableAPI(), "surface")
     return material
-
-
-def linear(colour: np.ndarray) -> list[float]:
-    """Linear light of an sRGB colour (IEC 61966-2-1)."""
-    return np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4).tolist()

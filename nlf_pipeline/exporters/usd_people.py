@@ -7,8 +7,9 @@ import numpy as np
 from pxr import Gf, Kind, Sdf, Tf, Usd, UsdGeom, UsdShade, UsdSkel, Vt
 from scipy.spatial.transform import Rotation
 
+from nlf_pipeline.exporters.colours import linear_light
 from nlf_pipeline.exporters.motion import Motion, MovingPerson, Skin
-from nlf_pipeline.exporters.usd_materials import linear
+from nlf_pipeline.exporters.quaternions import continuous_quaternions
 from nlf_pipeline.geometry import rigid
 from nlf_pipeline.meshes import Topology
 
@@ -74,8 +75,7 @@ def _animate(animation: UsdSkel.Animation, motion: Motion, person: MovingPerson,
     """Rotations and, for the root's sake, translations of all joints in every frame, relative to their parents."""
     n_frames, n_joints = person.pose_rotvecs.shape[:2]
     quats = Rotation.from_rotvec(person.pose_rotvecs.reshape(-1, 3)).as_quat().reshape(n_frames, n_joints, 4)
-    follows = np.sum(quats[1:] * quats[:-1], axis=-1) >= 0  # q and -q are one rotation: do not jump between them
-    quats[1:] *= np.cumprod(np.where(follows, 1, -1), axis=0)[..., None]
+    quats = continuous_quaternions(quats)
     offsets = np.repeat(_offsets(motion, person)[None], n_frames, axis=0)
     offsets[:, 0] += person.trans
     animation.CreateJointsAttr(joints)
@@ -104,7 +104,7 @@ def _add_mesh(
     mesh.CreateNormalsAttr(_vectors(Topology.of(skin.faces, len(vertices)).normals(vertices)))
     mesh.SetNormalsInterpolation(UsdGeom.Tokens.vertex)
     mesh.CreateExtentAttr(_vectors(np.stack([vertices.min(axis=0), vertices.max(axis=0)])))
-    mesh.CreateDisplayColorAttr([Gf.Vec3f(*linear(person.colour))])
+    mesh.CreateDisplayColorAttr([Gf.Vec3f(*linear_light(person.colour))])
     joints, weights = skin.strongest()
     binding = UsdSkel.BindingAPI.Apply(mesh.GetPrim())
     binding.CreateJointIndicesPrimvar(False, joints.shape[1]).Set(
