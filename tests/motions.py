@@ -67,16 +67,12 @@ def moving_people(
         seed: of what is random.
     """
     random = np.random.default_rng(seed)
-    shots = np.searchsorted(cuts, np.arange(n_frames), side="right")
-    in_turn = shots == np.arange(n_people)[:, None] % (len(cuts) + 1)
-    seen = in_turn if visible is None else visible
+    seen = _in_turn(n_people, n_frames, cuts) if visible is None else visible
     meshes = BodyMeshes(cast(Any, blocky_body(n_joints)))
     betas = random.uniform(-1, 1, (n_people, 10))
     pose, trans = _walks(random, n_people, n_frames, n_joints, meshes.joints_rest(betas), fps)
-    hidden = ~seen
-    pose[hidden] = random.normal(size=(hidden.sum(), n_joints, 3))
-    trans[hidden] = random.normal(size=(hidden.sum(), 3)) * 100
-    left = np.arange(n_frames) // 5 % 2 == 0
+    pose[~seen] = random.normal(size=pose[~seen].shape)
+    trans[~seen] = random.normal(size=trans[~seen].shape) * 100
     bodies = Bodies(
         person_ids=np.arange(1, n_people + 1),
         fps=fps,
@@ -87,10 +83,22 @@ def moving_people(
         joints=_joints(pose, trans, meshes.joints_rest(betas)),
         visible=seen,
         filled=seen & (np.arange(n_frames) % 7 == 3),
-        foot_contacts=np.broadcast_to(np.stack([left, ~left], axis=-1), (n_people, n_frames, 2)).copy(),
+        foot_contacts=_steps(n_people, n_frames),
     )
     cameras = _cameras(n_frames, cuts, static_camera, zooming)
     return make_motion(video_id, bodies, cameras, meshes, names or {}, cuts)
+
+
+def _in_turn(n_people: int, n_frames: int, cuts: Sequence[int]) -> np.ndarray:
+    """(people, frames) bool: each is in one shot, or in every so many."""
+    shots = np.searchsorted(cuts, np.arange(n_frames), side="right")
+    return shots == np.arange(n_people)[:, None] % (len(cuts) + 1)
+
+
+def _steps(n_people: int, n_frames: int) -> np.ndarray:
+    """(people, frames, 2) bool: feet are planted in turn, five frames each."""
+    left = np.arange(n_frames) // 5 % 2 == 0
+    return np.tile(np.stack([left, ~left], axis=-1), (n_people, 1, 1))
 
 
 @dataclass(frozen=True)

@@ -28,12 +28,15 @@ CASES = {
     "cut": lambda: moving_people(2, N_FRAMES, cuts=[5], zooming=True),
     "nobody": lambda: moving_people(0, N_FRAMES),
     "never visible": lambda: moving_people(1, N_FRAMES, visible=np.zeros((1, N_FRAMES), dtype=bool)),
+    "first frame only": lambda: moving_people(1, N_FRAMES, visible=np.arange(N_FRAMES)[None] == 0),
+    "cut in frame 1": lambda: moving_people(3, 6, cuts=[1, 2], fps=60000 / 1001),
     "one frame": lambda: moving_people(1, 1),
     "twelve": lambda: moving_people(12, 5),
     "names": lambda: moving_people(
         4, 5, names={1: "Zoë  Müller 🙂", 2: "🙂🙂", 3: "camera", 4: '../佐藤\t"quoted", 50 %'}
     ),
     "broadcast": lambda: moving_people(1, N_FRAMES, fps=30000 / 1001),
+    "film": lambda: moving_people(1, N_FRAMES, fps=24000 / 1001),
     "fingers": lambda: moving_people(1, N_FRAMES, n_joints=55),
 }
 
