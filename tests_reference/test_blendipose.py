@@ -111,6 +111,19 @@ def test_motion_blur_smears_along_the_path_of_one_person_and_not_across_a_cut():
     assert middle == pytest.approx(seen_at(moved)[0], abs=1), "around where it is, not behind or ahead"
 
 
+def test_motion_blur_is_told_from_the_view_before_in_the_same_stream():
+    """As in a triptych, where the side view of each frame comes between the camera views."""
+    still, moved = ([x, 1, 0] for x in (-0.2, 0.2))
+    options = dataclasses.replace(QUICK, samples=32, motion_blur=True)
+    other = dataclasses.replace(view_of([0.0, 1, 0], flat(0)), stream=1)
+    alone = draw(view_of(still, flat(0)), view_of(moved, flat(0)), options=options)[1]
+    sharp, _, blurred, stays = draw(view_of(still, flat(0)), other, view_of(moved, flat(0)), other, options=options)
+    x = np.arange(SIZE_PX[0])
+    widths = [np.ptp(x[(cover(p) > 0.08).any(axis=0)]) for p in (alone, blurred, sharp, stays)]
+    assert abs(widths[0] - widths[1]) <= 1 and abs(widths[2] - widths[3]) <= 1
+    assert widths[1] > widths[2] + 3
+
+
 def test_motion_blur_of_a_camera_is_around_where_it_is():
     """Where scipy's quaternion changes its sign, too: between 126 and 146 degrees about the optical axis."""
     y, x = np.mgrid[: SIZE_PX[1], : SIZE_PX[0]]
