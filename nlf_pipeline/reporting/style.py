@@ -11,7 +11,7 @@ STYLE = """
 body { margin: 0 auto; max-width: 1120px; padding: 1.2rem 1rem 3rem; background: var(--page); color: var(--ink);
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
 h1 { font-size: 1.5rem; margin: 0; overflow-wrap: anywhere; } h2 { font-size: 1.15rem; margin: 2rem 0 .6rem; }
-h3 { font-size: 1.05rem; margin: 0; overflow-wrap: anywhere; } p { margin: .3rem 0; }
+h3 { font-size: 1.05rem; margin: 0; overflow-wrap: anywhere; } p { margin: .3rem 0; } p, li { overflow-wrap: anywhere; }
 header { display: grid; gap: .3rem; border-bottom: 1px solid var(--line); padding-bottom: 1rem; }
 .top, .head { display: flex; flex-wrap: wrap; align-items: center; gap: .6rem; }
 .soft, .facts, figcaption { color: var(--soft); } .facts { font-size: .9rem; }
