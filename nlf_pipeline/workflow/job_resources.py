@@ -87,7 +87,7 @@ _COSTS: Mapping[tuple[str, str | None], _Cost] = {
     ("report", None): _Cost(1200, 12, 0.01),
     ("evaluate", None): _Cost(1200, 12, 0.01),
     ("player", None): _Cost(1600, 60, 0.05),
-    ("export", None): _Cost(1600, 60, 0.02),
+    ("export", None): _Cost(1000, 30, 0.002),
     ("export_reference", None): _Cost(1600, 60, 0.02),
     ("export_fbx", None): _Cost(3000, 100, 0.2),
     ("preview", None): _Cost(1600, 30, 0.05),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from nlf_pipeline.workflow.settings import completed_settings
+from nlf_pipeline.workflow.settings import completed_for_video, completed_settings
 from nlf_pipeline.workflow.videos.listed_video import ListedVideo
 
 Settings = Mapping[str, Any]
@@ -34,5 +34,5 @@ class RunSettings:
         if not own:
             return self.common
         if id(own) not in self._completed:
-            self._completed[id(own)] = completed_settings({**self._given, **own})
+            self._completed[id(own)] = completed_for_video(self._given, own)
         return self._completed[id(own)]

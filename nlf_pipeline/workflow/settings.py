@@ -50,6 +50,16 @@ def completed_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {**with_models(settings), "person_height": _height_list(settings["person_height"])}
 
 
+def completed_for_video(settings: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for a video with settings of its own.
+
+    Args:
+        settings: of all videos, as `given_settings` returns them.
+        own: take their place.
+    """
+    return completed_settings({**settings, **own})
+
+
 def _stop_at(problems: Iterable[str]) -> None:
     lines = [f"  {problem}" for problem in problems]
     if lines:

@@ -8,7 +8,7 @@ from typing import Any
 
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.workflow.contradictions import contradictions
-from nlf_pipeline.workflow.settings import VIDEO_SUFFIXES, completed_settings
+from nlf_pipeline.workflow.settings import VIDEO_SUFFIXES, completed_for_video, completed_settings
 from nlf_pipeline.workflow.videos.cells import PATH_SETTINGS, near
 from nlf_pipeline.workflow.videos.ids import id_of_name
 from nlf_pipeline.workflow.videos.listed_video import NO_SETTINGS, ListedVideo, id_problem
@@ -104,7 +104,7 @@ def video_settings(settings: Mapping[str, Any], video: ListedVideo) -> dict[str,
         settings: of all videos, as `settings.given_settings` returns them.
         video: which.
     """
-    return completed_settings({**settings, "video_id": [video.video_id], **video.settings})
+    return completed_for_video(settings, {"video_id": [video.video_id], **video.settings})
 
 
 def check_videos(settings: Mapping[str, Any], videos: Iterable[ListedVideo]) -> None:
