@@ -81,7 +81,9 @@ def plain_skinning(motion: Motion, person: MovingPerson, frame: int) -> np.ndarr
     return result
 
 
-@pytest.mark.parametrize("case", ["two", "three_frames", "one_frame", "cut", "hands", "ntsc", "unicode"])
+@pytest.mark.parametrize(
+    "case", ["two", "three_frames", "one_frame", "twelve", "cut", "cuts", "hands", "ntsc", "unicode"]
+)
 def test_joints_are_where_they_are_in_the_world(folder, case):
     motion, file = opened(folder, case)
     for frame in range(motion.n_frames):

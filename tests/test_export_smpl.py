@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from motions import moving_people
+from odd_motions import CASES, make
 from plain_kinematics import opencv_pixels, posed_joints, posed_transforms, skinned_vertices
 from random_bodies import random_bodies, still_cameras
 
@@ -23,14 +24,18 @@ def exported(motion, folder):
         return dict(file)
 
 
-@pytest.mark.parametrize("n_joints", [24, 55])
-def test_skeleton_of_the_file_puts_joints_where_they_are(tmp_path, n_joints):
-    file = exported(moving_people(3, 8, n_joints=n_joints), tmp_path)
-    for k in range(3):
-        for frame in range(8):
-            pose, trans = file["pose_rotvecs"][k, frame], file["trans"][k, frame]
+@pytest.mark.parametrize("case", CASES)
+def test_skeleton_of_the_file_puts_joints_where_they_are(case, tmp_path):
+    motion = make(case)
+    file = exported(motion, tmp_path)
+    assert file["fps"] == motion.fps and file["person_names"].tolist() == [person.name for person in motion.people]
+    for k, person in enumerate(motion.people):
+        np.testing.assert_allclose(file["joints"][k], person.joints, atol=MILLIMETRE)
+        for flags in ("visible", "filled", "foot_contacts"):
+            np.testing.assert_array_equal(file[flags][k], getattr(person, flags))
+        for pose, trans, expected in zip(file["pose_rotvecs"][k], file["trans"][k], person.joints, strict=True):
             joints = posed_joints(pose, trans, file["joints_rest"][k], file["joint_parents"].tolist())
-            assert np.abs(joints - file["joints"][k, frame]).max() < MILLIMETRE
+            assert np.abs(joints - expected).max() < MILLIMETRE
 
 
 @pytest.mark.parametrize("distortion", [[], [0.05, -0.02, 0.001, -0.002, 0.003]])
@@ -47,7 +52,10 @@ def test_camera_frame_parameters_fall_on_the_same_pixels(tmp_path, distortion):
             )
             K = file["K"][frame]
             plain = opencv_pixels(joints_cam, IN_CAMERA, K, file["distortion"])
-            expected = opencv_pixels(person.joints[frame], file["T_world_cam"][frame], K, file["distortion"])
+            cameras = motion.cameras
+            expected = opencv_pixels(
+                person.joints[frame], cameras.T_world_cam[frame], cameras.K[frame], cameras.distortion
+            )
             np.testing.assert_allclose(plain, expected, atol=1e-3)
             assert np.all(joints_cam[:, 2] > 0)
 
@@ -79,7 +87,8 @@ def test_what_is_known_of_people_and_clip_is_there(tmp_path):
     assert file["person_names"].tolist() == ["Zoë 🕺", "the tall one"] and file["person_ids"].tolist() == [1, 2]
     assert file["fps"] == 23.976 and str(file["video_id"]) == motion.video_id and str(file["body_model"]) == "open"
     assert file["joint_names"].tolist() == list(motion.joint_names) and file["format_version"] == smpl.FORMAT_VERSION
-    np.testing.assert_array_equal(file["visible"], visible)
+    for name in ("T_world_cam", "K", "distortion", "size_px"):
+        np.testing.assert_array_equal(file[name], getattr(motion.cameras, name))
     for name in ("visible", "filled", "foot_contacts"):
         assert file[name].dtype == bool
     assert exported(moving_people(2, 9, cuts=(4,), video_id="walk"), tmp_path)["cuts"].tolist() == [4]

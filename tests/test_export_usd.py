@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from motions import moving_people
+from odd_motions import CASES, make
 from plain_kinematics import opencv_pixels, posed_transforms, skinned_vertices
 from pxr import Gf, Usd, UsdGeom, UsdSkel, UsdValidation
 
@@ -38,15 +39,16 @@ def world_joints(stage, query, frame):
     return (transforms @ to_world)[:, 3, :3]
 
 
-@pytest.mark.parametrize("n_joints", [24, 55])
-def test_usdskel_puts_the_joints_where_they_are(tmp_path, n_joints):
-    motion = moving_people(3, 30, n_joints=n_joints)
+@pytest.mark.parametrize("case", CASES)
+def test_usdskel_puts_the_joints_where_they_are(case, tmp_path):
+    motion = make(case)
+    n_joints = len(motion.joint_names)
     stage = exported(motion, tmp_path)
     for person, (_, _, query) in zip(motion.people, skeletons(stage), strict=True):
         assert [path.rsplit("/")[-1] for path in query.GetJointOrder()] == list(motion.joint_names)
         parents = [query.GetTopology().GetParent(joint) for joint in range(n_joints)]
         assert parents == list(motion.joint_parents)
-        for frame in range(30):
+        for frame in range(motion.n_frames):
             assert np.abs(world_joints(stage, query, frame) - person.joints[frame]).max() < MILLIMETRE
 
 
@@ -106,7 +108,7 @@ def test_frustum_of_the_camera_sees_the_pixels_of_opencv(tmp_path, zooming):
             clip = np.pad(person.joints[frame], ((0, 0), (0, 1)), constant_values=1) @ to_clip
             x, y = (clip[:, :2] / clip[:, 3:]).T
             pixels = np.stack([(x + 1) / 2 * 640 - 0.5, (1 - y) / 2 * 360 - 0.5], axis=-1)
-            expected = opencv_pixels(person.joints[frame], motion.cameras.T_world_cam[frame], K[frame], [])
+            expected = opencv_pixels(person.joints[frame], motion.cameras.T_world_cam[frame], K[frame], np.zeros(0))
             assert np.abs(pixels - expected).max() < 0.05
     assert camera.GetFocalLengthAttr().ValueMightBeTimeVarying() == zooming
 
