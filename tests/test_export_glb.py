@@ -44,6 +44,7 @@ CASES: dict[str, dict[str, Any]] = {
     "nobody_before_a_tripod": {"n_people": 0, "static_camera": True},
     "three_frames": {"visible": seen((5, 8), (0, 20))},
     "one_frame": {"n_frames": 1},
+    "first_frame_only": {"visible": seen((0, 1), (0, 1))},
     "never_visible": {"visible": seen((0, 0), (0, 0))},
     "twelve": {"n_people": 12, "n_frames": 5},
     "unicode": {"names": {1: "Anna María 😀", 2: "山田 太郎 \t\"'<&/\\"}},
@@ -52,6 +53,7 @@ CASES: dict[str, dict[str, Any]] = {
     "cuts": {"cuts": (1, 2, 15), "n_people": 4},
     "hands": {"n_joints": 55, "n_frames": 5},
     "ntsc": {"fps": 30000 / 1001},
+    "film": {"fps": 24000 / 1001, "n_frames": 5},
     "zoom": {"zooming": True},
     "tripod": {"static_camera": True},
 }
@@ -82,7 +84,20 @@ def plain_skinning(motion: Motion, person: MovingPerson, frame: int) -> np.ndarr
 
 
 @pytest.mark.parametrize(
-    "case", ["two", "three_frames", "one_frame", "twelve", "cut", "cuts", "hands", "ntsc", "unicode"]
+    "case",
+    [
+        "two",
+        "three_frames",
+        "one_frame",
+        "twelve",
+        "cut",
+        "cuts",
+        "first_frame_only",
+        "hands",
+        "ntsc",
+        "film",
+        "unicode",
+    ],
 )
 def test_joints_are_where_they_are_in_the_world(folder, case):
     motion, file = opened(folder, case)
@@ -142,7 +157,7 @@ def test_at_rest_people_stand_on_the_floor_in_t_pose_and_face_z(folder):
 
 
 def test_people_are_gone_while_nobody_sees_them(folder):
-    for case in ("three_frames", "cuts", "never_visible"):
+    for case in ("three_frames", "cuts", "first_frame_only", "never_visible"):
         motion, file = opened(folder, case)
         for person in motion.people:
             root = file.root(glb.person_node_name(person))
