@@ -1,25 +1,20 @@
 """Exports as Blender finds them: everybody's joints, meshes and the camera, all frames, against the motion."""
 
-import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from found_by_blender import BLENDER_WORLD, heads, look, opencv_pixels_of_pelvises
 from motions import moving_people
 
 from nlf_pipeline.export_fbx import export_fbx
 from nlf_pipeline.exporters import bvh, glb
 from nlf_pipeline.exporters.glb import person_node_name
 from nlf_pipeline.exporters.motion import Motion
-from nlf_pipeline.geometry import invert_rigid, project, transform_points
 
 pytest.importorskip("bpy")
-BLENDER_WORLD = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]])
-"""Our axes to Blender's, whose z is up."""
 CASES: dict[str, dict[str, Any]] = {
     "two": {},
     "nobody": {"n_people": 0},
@@ -50,19 +45,10 @@ def opened(motions: dict[str, Motion], tmp_path_factory: pytest.TempPathFactory)
         export_fbx(glb=folder / name / "glb", out=folder / name / "fbx")
         bvh.write(motion, folder / name / "bvh")
     files = [file for kind in ("glb", "fbx", "bvh") for file in sorted(folder.glob(f"*/{kind}/**/*.{kind}"))]
-    jobs = [("plain", str(file), f"{file}.npz") for file in files]
-    jobs += [("recipe", str(file), f"{file}.recipe.npz") for file in files if file.suffix == ".glb"]
-    script = str(Path(__file__).with_name("opened_in_blender.py"))
-    done = subprocess.run([sys.executable, script, json.dumps(jobs)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    outs = [out for _, _, out in jobs]
-    return {str(Path(out).relative_to(folder)).removesuffix(".npz"): dict(np.load(out)) for out in outs}
-
-
-def heads(found: dict[str, Any], motion: Motion) -> np.ndarray:
-    """(armatures, frames, joints, 3) in our axes."""
-    places = np.stack([found[f"head {name}"] for name in motion.joint_names], axis=2)
-    return np.swapaxes(places @ BLENDER_WORLD, 0, 1)
+    jobs = [("plain", file, Path(f"{file}.npz")) for file in files]
+    jobs += [("recipe", file, Path(f"{file}.recipe.npz")) for file in files if file.suffix == ".glb"]
+    names = [str(out.relative_to(folder)).removesuffix(".npz") for _, _, out in jobs]
+    return dict(zip(names, look(jobs), strict=True))
 
 
 @pytest.mark.parametrize("kind", FILES)
@@ -93,10 +79,8 @@ def test_bodies_are_drawn_about_their_joints_while_visible(opened, motions, kind
 
 
 def assert_seen_where_opencv_does(found: dict[str, Any], motion: Motion) -> None:
-    for person in motion.people:
+    for person, wanted in zip(motion.people, opencv_pixels_of_pelvises(motion), strict=True):
         row = found["armatures"].tolist().index(person_node_name(person))
-        T_cam_world = invert_rigid(motion.cameras.T_world_cam)
-        wanted = project(transform_points(T_cam_world, person.joints[:, :1]), motion.cameras.K[:, None])[:, 0]
         np.testing.assert_allclose(found["pixels"][person.visible, row], wanted[person.visible], atol=0.1)
 
 

@@ -1,23 +1,17 @@
 """USD files as Blender finds them: everybody's joints and the camera, all frames, against the motion."""
 
-import json
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from found_by_blender import heads, look, opencv_pixels_of_pelvises
 from motions import moving_people
 
 from nlf_pipeline.exporters.motion import Motion
-from nlf_pipeline.geometry import invert_rigid, project, transform_points
 
 pytest.importorskip("bpy")
 usd = pytest.importorskip("nlf_pipeline.exporters.usd")
-BLENDER_WORLD = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]])
-"""Our axes to Blender's, whose z is up."""
 CASES: dict[str, dict[str, Any]] = {
     "two": {},
     "nobody": {"n_people": 0},
@@ -42,11 +36,8 @@ def opened(motions: dict[str, Motion], tmp_path_factory: pytest.TempPathFactory)
     folder = tmp_path_factory.mktemp("opened")
     for motion in motions.values():
         usd.write(motion, folder)
-    jobs = [("plain", str(folder / f"{name}.usdc"), str(folder / f"{name}.npz")) for name in motions]
-    script = str(Path(__file__).with_name("opened_in_blender.py"))
-    done = subprocess.run([sys.executable, script, json.dumps(jobs)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    return {name: dict(np.load(folder / f"{name}.npz")) for name in motions}
+    jobs = [("plain", folder / f"{name}.usdc", folder / f"{name}.npz") for name in motions]
+    return dict(zip(motions, look(jobs), strict=True))
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -56,7 +47,7 @@ def test_joints_are_where_they_are(opened, motions, case):
     assert sorted(found["armatures"]) == sorted(names) and found["metres"] == 1
     for person, name in zip(motion.people, names, strict=True):
         row = found["armatures"].tolist().index(name)
-        places = np.stack([found[f"head {joint}"] for joint in motion.joint_names], axis=2)[:, row] @ BLENDER_WORLD
+        places = heads(found, motion)[row]
         assert places.shape == person.joints.shape
         assert np.linalg.norm(places - person.joints, axis=-1).max() < 1e-3
 
@@ -66,8 +57,6 @@ def test_the_camera_sees_what_opencv_does(opened, motions, case):
     """With a principal point off the picture's centre; Blender 4.2 reads a zoom's first frame only."""
     motion, found = motions[case], opened[case]
     read = slice(1) if case == "lens" else slice(None)
-    T_cam_world = invert_rigid(motion.cameras.T_world_cam)
-    for person in motion.people:
+    for person, wanted in zip(motion.people, opencv_pixels_of_pelvises(motion), strict=True):
         row = found["armatures"].tolist().index(f"{person.file_stem}_skeleton")
-        wanted = project(transform_points(T_cam_world, person.joints[:, :1]), motion.cameras.K[:, None])[:, 0]
         np.testing.assert_allclose(found["pixels"][read, row], wanted[read], atol=0.1)
