@@ -23,14 +23,9 @@ _SHORTEST_END_M = 0.01
 
 
 def write(motion: Motion, folder: Path) -> None:
-    """Write one file per person.
-
-    Args:
-        motion: everybody's.
-        folder: to write into.
-    """
+    """Write `folder`/{file_stem}.bvh for everybody; see `Exporter`."""
+    order = depth_first(motion.joint_parents)
     for person in motion.people:
-        order = depth_first(motion.joint_parents)
         angles = [continuous_zxy(Rotation.from_rotvec(person.pose_rotvecs[:, joint])) for joint in order]
         rows = np.concatenate([person.joints[:, 0], *map(np.degrees, angles)], axis=1)
         with (folder / f"{person.file_stem}.bvh").open("w", encoding="ascii", newline="\n") as file:

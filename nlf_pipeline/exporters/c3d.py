@@ -37,12 +37,7 @@ class FootEvents:
 
 
 def write(motion: Motion, folder: Path) -> None:
-    """Write one file per person.
-
-    Args:
-        motion: everybody's.
-        folder: to write into.
-    """
+    """Write `folder`/{file_stem}.c3d for everybody; see `Exporter`."""
     import ezc3d
 
     for person in motion.people:

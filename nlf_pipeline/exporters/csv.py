@@ -19,12 +19,7 @@ _CAMERA_COLUMNS = ("x_m", "y_m", "z_m", "qx", "qy", "qz", "qw", "fx_px", "fy_px"
 
 
 def write(motion: Motion, folder: Path) -> None:
-    """Write one file per person, and camera.csv.
-
-    Args:
-        motion: everybody's.
-        folder: to write into.
-    """
+    """Write `folder`/{file_stem}.csv for everybody, and camera.csv; see `Exporter`."""
     for person in motion.people:
         columns = [f"{name}_{axis}_m" for name in motion.joint_names for axis in "xyz"]
         flags = ("visible", "filled", "left_contact", "right_contact")

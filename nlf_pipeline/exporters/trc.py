@@ -16,12 +16,7 @@ _DECIMALS = 6
 
 
 def write(motion: Motion, folder: Path) -> None:
-    """Write one file per person.
-
-    Args:
-        motion: everybody's.
-        folder: to write into.
-    """
+    """Write `folder`/{file_stem}.trc for everybody; see `Exporter`."""
     for person in motion.people:
         markers = person_markers(person, motion.skin, motion.joint_names)
         name = f"{person.file_stem}.trc"
