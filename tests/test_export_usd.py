@@ -111,6 +111,8 @@ def test_frustum_of_the_camera_sees_the_pixels_of_opencv(tmp_path, zooming):
             expected = opencv_pixels(person.joints[frame], motion.cameras.T_world_cam[frame], K[frame], np.zeros(0))
             assert np.abs(pixels - expected).max() < 0.05
     assert camera.GetFocalLengthAttr().ValueMightBeTimeVarying() == zooming
+    sensor_m = camera.GetHorizontalApertureAttr().Get() / 10 * UsdGeom.GetStageMetersPerUnit(stage)
+    assert sensor_m == pytest.approx(0.036)  # lengths of lenses are tenths of the unit
 
 
 def test_camera_jumps_at_cuts_at_once(tmp_path):
