@@ -46,7 +46,10 @@ def things_to_do(
 ) -> list[str]:
     """One line per thing that is not good, the poor ones first; at most two per person."""
     if not people:
-        return ["nobody was found: if people are in the picture, are they large enough (about 50 pixels) and upright?"]
+        return [
+            "nobody was found: if people are in the picture, are they large enough (about 50 pixels), upright, and "
+            "there for at least 0.3 s?"
+        ]
     rows: list[tuple[Finding, str]] = [(finding, "") for finding in _bad(camera.findings)]
     for floor in floors:
         where = f"shot {floor.shot + 1}: " if len(floors) > 1 else ""
