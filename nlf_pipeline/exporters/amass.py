@@ -14,6 +14,8 @@ from nlf_pipeline.kinematics import from_smpl_pose
 _N_BETAS = 16
 _N_DMPLS = 8
 _FACE = slice(N_SHARED_JOINTS, N_SHARED_JOINTS + 3)
+_BENT_FRAMES = 4096
+"""At once: rotation matrices of an hour would fill gigabytes."""
 _GENDERS = ("neutral", "female", "male")
 
 
@@ -74,6 +76,12 @@ def _with_fingers(pose_rotvecs: np.ndarray) -> np.ndarray:
     """(frames, 24 or 55, 3) to (frames, 55, 3) parent-relative rotation vectors."""
     if pose_rotvecs.shape[1] == len(SMPLX_JOINT_NAMES):
         return pose_rotvecs
+    starts = range(0, len(pose_rotvecs), _BENT_FRAMES)
+    return np.concatenate([_bent(pose_rotvecs[start : start + _BENT_FRAMES]) for start in starts])
+
+
+def _bent(pose_rotvecs: np.ndarray) -> np.ndarray:
+    """(frames, 24, 3) to (frames, 55, 3), the fingers bent as the hands are."""
     rotations = Rotation.from_rotvec(pose_rotvecs.reshape(-1, 3)).as_matrix().reshape(*pose_rotvecs.shape, 3)
     posed = from_smpl_pose(rotations, len(SMPLX_JOINT_NAMES))
     return Rotation.from_matrix(posed.reshape(-1, 3, 3)).as_rotvec().reshape(*posed.shape[:-1])
