@@ -123,3 +123,10 @@ def test_names_gaps_single_frames_and_nobody(tmp_path):
         folder = tmp_path / str(number)
         folder.mkdir()
         assert all(len(file["poses"]) == motion.n_frames for _, file in exported(motion, folder))
+
+
+def test_long_clips_are_written_piece_by_piece_alike(monkeypatch):
+    motion = moving_people(1, 11)
+    whole = amass.amass_arrays(motion, motion.people[0])["poses"]
+    monkeypatch.setattr(amass, "_BENT_FRAMES", 4)
+    np.testing.assert_array_equal(amass.amass_arrays(motion, motion.people[0])["poses"], whole)
