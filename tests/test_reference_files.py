@@ -287,6 +287,12 @@ def test_people_who_come_and_go_are_told_apart_by_their_shapes(tmp_path):
     np.testing.assert_array_equal(read_fits(put(tmp_path / "f2.pkl", twice), step=2).trans, fits.trans)
 
 
+def test_a_clip_may_have_fewer_frames_than_people(tmp_path):
+    fits = read_fits(put(tmp_path / "f.pkl", [fits_frame([(7, 1), (5, 9), (3, 4)])]))
+    assert fits.betas[:, 0].tolist() == [7, 5, 3] and fits.trans[:, 0, 0].tolist() == [1, 9, 4]
+    assert read_fits(put(tmp_path / "f.pkl", [fits_frame([])])).visible.shape == (0, 1)
+
+
 def test_fits_that_are_none_are_refused(tmp_path):
     wrong = fits_frame([(1, 1)]) | {"trans": np.zeros((2, 3))}
     other = fits_frame([(1, 1)]) | {"pose_rotvecs": np.zeros((1, 70))}

@@ -132,7 +132,7 @@ def _by_person(frames: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Refer
                 shapes.append(shape)
     n_numbers, n_betas = (frames[0][0].shape[1], frames[0][1].shape[1]) if frames else (72, 10)
     n, n_frames = len(rows), len(frames)
-    if n > n_frames or n > 200:
+    if n > max(n_frames, *(len(poses) for poses, _, _ in frames), 0) or n > 200:
         raise WrongValueError(f"{n} shapes in {n_frames} frames, where everybody should keep one")
     pose, trans = np.zeros((n, n_frames, n_numbers)), np.zeros((n, n_frames, 3))
     visible = np.zeros((n, n_frames), dtype=bool)
