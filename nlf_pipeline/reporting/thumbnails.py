@@ -47,8 +47,8 @@ def make_thumbnails(frames: framepump.VideoFrames, tracks: MaskTracks) -> list[l
     wanted = sorted({frame for moments in chosen for frame in moments})
     colours = (person_colours(len(tracks.person_ids)) * 255).round().astype(np.uint8)
     pictures: list[list[Thumbnail]] = [[] for _ in chosen]
-    for t in progress(wanted, len(wanted), "cut out pictures of people"):
-        picture = frames[t]
+    seen = zip(wanted, frames.frames_at(wanted), strict=True)
+    for t, picture in progress(seen, len(wanted), "cut out pictures of people"):
         for k, moments in enumerate(chosen):
             mask = tracks.masks[k][t]
             if t in moments and mask is not None:
