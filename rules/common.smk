@@ -93,6 +93,19 @@ def page_of(wildcards):
     return page_digest()
 
 
+def format_of(wildcards):
+    return wildcards.format
+
+
+def kind_of(wildcards):
+    return wildcards.kind
+
+
+def of_preview(kinds, name):
+    """A file that previews of some kinds are drawn from; others do without."""
+    return lambda wildcards: f"results/{wildcards.video}/{name}" if wildcards.kind in kinds.split() else []
+
+
 def wanted_files(video):
     """What a run makes of one video."""
     return [f"results/{video}/{name}" for name in wanted_names(SETTINGS.of(video), INPUTS.has_truth(video))]

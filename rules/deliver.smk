@@ -2,10 +2,6 @@
 EXPORT_FORMATS = [name for name in SCHEMA["properties"]["export"]["items"]["enum"] if name not in ("fbx", "reference")]
 
 
-def format_of(wildcards):
-    return wildcards.format
-
-
 rule evaluate:
     input:
         bodies="results/{video}/bodies.npz",

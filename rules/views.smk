@@ -7,15 +7,6 @@ CAMERAS_OF_VIEW = {
 }
 
 
-def kind_of(wildcards):
-    return wildcards.kind
-
-
-def of_preview(kinds, name):
-    """A file that previews of some kinds are drawn from; others do without."""
-    return lambda wildcards: f"results/{wildcards.video}/{name}" if wildcards.kind in kinds.split() else []
-
-
 rule plan_view:
     input:
         bodies="results/{video}/bodies.npz",
