@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -239,3 +243,16 @@ def test_eyes_of_the_base_mesh_are_left_and_right(body_dir):
     both = np.concatenate([mesh["eye_vertices_left"], mesh["eye_vertices_right"]])
     assert np.array_equal(np.unique(mesh["eye_faces"]), np.sort(both))
     assert not np.isin(mesh["body_faces"], both).any()
+
+
+BUILD = "import sys; from pathlib import Path; from nlf_pipeline.build_body import build_body; build_body(out=Path(sys.argv[1]))"
+
+
+def test_the_body_does_not_depend_on_how_many_threads_add_up(body_dir, tmp_path):
+    few = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, "-c", BUILD, str(tmp_path / "body")], check=True, env=few)
+    names = sorted(path.name for path in body_dir.iterdir())
+    assert names == sorted(path.name for path in (tmp_path / "body").iterdir())
+    assert [(tmp_path / "body" / name).read_bytes() for name in names] == [
+        (body_dir / name).read_bytes() for name in names
+    ]
