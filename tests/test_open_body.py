@@ -245,7 +245,12 @@ def test_eyes_of_the_base_mesh_are_left_and_right(body_dir):
     assert not np.isin(mesh["body_faces"], both).any()
 
 
-BUILD = "import sys; from pathlib import Path; from nlf_pipeline.build_body import build_body; build_body(out=Path(sys.argv[1]))"
+BUILD = """
+import sys
+from pathlib import Path
+from nlf_pipeline.build_body import build_body
+build_body(out=Path(sys.argv[1]))
+"""
 
 
 def test_the_body_does_not_depend_on_how_many_threads_add_up(body_dir, tmp_path):
