@@ -1,9 +1,15 @@
 """Drawing without a window: an anti-aliased OpenGL canvas on EGL, on a GPU or on Mesa's llvmpipe."""
 
+import functools
+from collections.abc import Sequence
+
 import moderngl
 import numpy as np
 
 from nlf_pipeline.errors import UserError
+
+Box = tuple[int, int, int, int]
+"""Left, top, width, height in pixels."""
 
 
 def create_context() -> moderngl.Context:
@@ -40,6 +46,12 @@ def projection_matrix(K: np.ndarray, size_px: tuple[int, int], near: float = 0.0
     )
 
 
+def joint_box(a: Box, b: Box) -> Box:
+    """The smallest box around both."""
+    left, top = min(a[0], b[0]), min(a[1], b[1])
+    return left, top, max(a[0] + a[2], b[0] + b[2]) - left, max(a[1] + a[3], b[1] + b[3]) - top
+
+
 class Canvas:
     """A multisampled RGBA picture with depth that can be read back.
 
@@ -65,33 +77,35 @@ class Canvas:
     def begin(
         self,
         rgba: tuple[float, float, float, float] = (0, 0, 0, 0),
-        box_px: tuple[int, int, int, int] | None = None,
+        boxes_px: Sequence[Box] = (),
     ) -> None:
         """Clear to `rgba` (0-1) and turn the depth test on.
 
         Args:
             rgba: background.
-            box_px: (left, top, width, height) to clear, draw and resolve only a part, which is
-                quicker; `read` then gives nothing sensible outside of it.
+            boxes_px: parts to clear, draw and `read` alone, which is quicker; none for the whole picture. What lies
+                outside of them is not to be read.
         """
-        left, top, width, height = box_px or (0, 0, *self.size_px)
+        boxes_px = boxes_px or [(0, 0, *self.size_px)]
         self._drawn.use()
-        self._drawn.scissor = (left, self.size_px[1] - top - height, width, height)
-        self._drawn.clear(*rgba)
+        for box_px in boxes_px:
+            self._drawn.scissor = self._from_below(box_px)
+            self._drawn.clear(*rgba)
+        self._drawn.scissor = self._from_below(functools.reduce(joint_box, boxes_px))
         self.ctx.enable(moderngl.DEPTH_TEST)
 
-    def read(self, box_px: tuple[int, int, int, int] | None = None) -> np.ndarray:
-        """The picture as (height, width, 4) uint8, top row first.
-
-        Args:
-            box_px: (left, top, width, height) to read only a part.
-        """
-        width_px, height_px = self.size_px
-        left, top, box_width, box_height = box_px or (0, 0, width_px, height_px)
+    def read(self, box_px: Box | None = None) -> np.ndarray:
+        """The picture, or a part of it, as (height, width, 4) uint8, top row first."""
+        box_px = box_px or (0, 0, *self.size_px)
+        self._drawn.scissor = part = self._from_below(box_px)
         self.ctx.copy_framebuffer(self._resolved, self._drawn)
-        viewport = (left, height_px - top - box_height, box_width, box_height)
-        pixels = self._resolved.read(viewport=viewport, components=4, alignment=1)
-        return np.frombuffer(pixels, np.uint8).reshape(box_height, box_width, 4)[::-1]
+        pixels = self._resolved.read(viewport=part, components=4, alignment=1)
+        return np.frombuffer(pixels, np.uint8).reshape(box_px[3], box_px[2], 4)[::-1]
+
+    def _from_below(self, box_px: Box) -> Box:
+        """The box as OpenGL counts: rows from the bottom."""
+        left, top, width, height = box_px
+        return left, self.size_px[1] - top - height, width, height
 
     def release(self) -> None:
         """Free the OpenGL context."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from nlf_pipeline.artefacts import Bodies, Cameras, VideoFacts
 from nlf_pipeline.body_kinds import BodyKind, body_joints, skeleton
@@ -91,7 +92,10 @@ def render(
     look = [view, renderer, opacity, list(size_px), resolution, fps_factor, repr(blendipose)]
     chosen = choose_encoder(encoder, panels.size_px if panels else size_px)
     encoding = Encoding(scene.people.fps, scene.n_frames, SEGMENT_FRAMES[renderer], encoder=chosen)
-    with keeping_segments(checkpoints, out, code_version("render"), files, drawn_by, look) as segments:
+    with (
+        threadpool_limits(1, user_api="blas"),  # its threads would spin after every small product
+        keeping_segments(checkpoints, out, code_version("render"), files, drawn_by, look) as segments,
+    ):
         write_in_segments(out, encoding, drawing.pictures, segments, audio_from=video, what=f"render {view}")
 
 

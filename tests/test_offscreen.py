@@ -35,4 +35,11 @@ def test_a_drawn_square_lands_on_its_pixels():
     expected[4:9, 5:11] = True
     np.testing.assert_array_equal(picture[..., 3] == 255, expected)
     np.testing.assert_array_equal(canvas.read((5, 4, 6, 5)), picture[4:9, 5:11])
+    boxes_px = [(0, 0, 7, 6), (9, 5, 8, 9)]
+    canvas.begin((0, 0, 1, 1))
+    canvas.begin(boxes_px=boxes_px)
+    vertices.render(moderngl.TRIANGLE_STRIP)
+    for left, top, width, height in boxes_px:
+        part = canvas.read((left, top, width, height))
+        np.testing.assert_array_equal(part, picture[top : top + height, left : left + width])
     canvas.release()

@@ -6,11 +6,14 @@ import importlib.util
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nlf_pipeline.geometry import look_at, pinhole_matrix, project, transform_points
 from nlf_pipeline.meshes import Topology
 from nlf_pipeline.renderers import RealCamera, ViewFrame, make_renderer
 from nlf_pipeline.renderers.camera_glyph import frustum
+from nlf_pipeline.renderers.compositing import separate_boxes
 from nlf_pipeline.renderers.palette import person_colours
 
 SIZE_PX = (320, 180)
@@ -174,3 +177,18 @@ def test_colours_stay_with_the_row_and_differ():
     assert distances.min() > 0.05
     assert distances[:7, :7].min() > 0.2
     assert person_colours(0).shape == (0, 3)
+
+
+@given(st.lists(st.none() | st.tuples(*[st.integers(0, 40)] * 2, *[st.integers(1, 20)] * 2), max_size=8))
+def test_separate_boxes_cover_the_same_without_overlapping(boxes):
+    def times_covered(boxes):
+        count = np.zeros((60, 60), int)
+        for left, top, width, height in boxes:
+            count[top : top + height, left : left + width] += 1
+        return count
+
+    apart = separate_boxes(boxes)
+    covered = times_covered(apart)
+    assert covered.max() <= 1
+    assert (covered >= np.minimum(times_covered([box for box in boxes if box]), 1)).all()
+    assert len(apart) <= len(boxes)

@@ -73,7 +73,7 @@ class ScenePainter:
         world_to_clip = projection_matrix(K_fine, size_px) @ invert_rigid(T_world_cam)
         self._program["world_to_clip"].write(np.ascontiguousarray(world_to_clip.T, dtype="f4").tobytes())  # type: ignore[union-attr]
         box_px = (0, top * n, size_px[0], (bottom - top) * n)
-        self._canvas.begin(_SKY, box_px)
+        self._canvas.begin(_SKY, [box_px])
         self._set(is_person=0.0, place=(0.0, 0.0, 0.0))
         for triangles, texture in self._surfaces:
             texture.use()

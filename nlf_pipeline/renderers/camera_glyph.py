@@ -58,9 +58,12 @@ def ribbons(starts: np.ndarray, ends: np.ndarray, T_world_cam: np.ndarray, focal
     return transform_points(T_world_cam, quads.reshape(-1, 3))
 
 
-def drawn_points(real_camera: RealCamera, T_world_cam: np.ndarray) -> np.ndarray:
-    """(points, 3) world: the corners of what is drawn of `real_camera` in the view `T_world_cam` (4, 4)."""
-    return np.concatenate([frustum(real_camera), *trail_ahead(real_camera.trail, T_world_cam)])
+def drawn_points(real_camera: RealCamera, T_world_cam: np.ndarray) -> list[np.ndarray]:
+    """The corners (points, 3), world, of each thing that is drawn of `real_camera` in the view `T_world_cam` (4, 4)."""
+    if glyph_opacity(T_world_cam, real_camera) == 0:
+        return []
+    points = frustum(real_camera)
+    return [np.concatenate([points, _up_mark(points)]), np.concatenate(trail_ahead(real_camera.trail, T_world_cam))]
 
 
 class CameraPainter:

@@ -1,15 +1,16 @@
 """Blending drawn bodies over pictures, only where they are."""
 
+import functools
+from collections.abc import Iterable
+
 import cv2
 import numpy as np
 
 from nlf_pipeline.geometry import project
+from nlf_pipeline.offscreen import Box, joint_box
 
 NEAR = 0.05
 """Metres; nothing nearer is drawn."""
-
-Box = tuple[int, int, int, int]
-"""Left, top, width, height in pixels."""
 
 
 def covering_box(points_cam: np.ndarray, K: np.ndarray, size_px: tuple[int, int]) -> Box | None:
@@ -30,12 +31,20 @@ def covering_box(points_cam: np.ndarray, K: np.ndarray, size_px: tuple[int, int]
     return int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])
 
 
-def joint_box(a: Box | None, b: Box | None) -> Box | None:
-    """The smallest box around both; None is empty."""
-    if a is None or b is None:
-        return a or b
-    left, top = min(a[0], b[0]), min(a[1], b[1])
-    return left, top, max(a[0] + a[2], b[0] + b[2]) - left, max(a[1] + a[3], b[1] + b[3]) - top
+def separate_boxes(boxes: Iterable[Box | None]) -> list[Box]:
+    """Boxes that do not overlap and cover all of `boxes`, of which None is empty."""
+    apart: list[Box] = []
+    waiting = [box for box in boxes if box is not None]
+    while waiting:
+        box = waiting.pop()
+        met = [other for other in apart if _overlap(box, other)]
+        apart = [other for other in apart if other not in met]
+        (waiting if met else apart).append(functools.reduce(joint_box, met, box))
+    return apart
+
+
+def _overlap(a: Box, b: Box) -> bool:
+    return all(a[axis] < b[axis] + b[axis + 2] and b[axis] < a[axis] + a[axis + 2] for axis in (0, 1))
 
 
 def composite(picture: np.ndarray, drawn: np.ndarray, box_px: Box) -> None:

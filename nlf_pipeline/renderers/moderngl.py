@@ -1,6 +1,6 @@
 """Bodies with moderngl, off screen: on a GPU, or on the CPU with Mesa's llvmpipe.
 
-Only the box around the bodies is drawn and read back; the rest of a picture is never touched.
+Only the boxes around the bodies are drawn and read back; the rest of a picture is never touched.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,7 +13,7 @@ from nlf_pipeline.meshes import Topology
 from nlf_pipeline.offscreen import Canvas, projection_matrix
 from nlf_pipeline.renderers import ViewFrame
 from nlf_pipeline.renderers.camera_glyph import CameraPainter, drawn_points
-from nlf_pipeline.renderers.compositing import NEAR, composite, covering_box, joint_box
+from nlf_pipeline.renderers.compositing import NEAR, composite, covering_box, separate_boxes
 from nlf_pipeline.renderers.floor import FloorPainter, contact_shadow
 from nlf_pipeline.renderers.shaders import BODY_FRAGMENT, BODY_VERTEX
 
@@ -71,20 +71,20 @@ class BodyPainter:
         """
         picture = picture.copy()
         size_px, T_cam_world = self._canvas.size_px, invert_rigid(view.T_world_cam)
-        body_box = covering_box(transform_points(T_cam_world, view.vertices.reshape(-1, 3)), view.K, size_px)
-        glyph_box = None
-        if view.real_camera is not None and view.image is None:
-            glyph = transform_points(T_cam_world, drawn_points(view.real_camera, view.T_world_cam))
-            glyph_box = covering_box(glyph, view.K, size_px)
-        box_px = joint_box(body_box, glyph_box)
-        if box_px is None:
+        shown = [*view.vertices]
+        seen_camera = view.real_camera if view.image is None else None
+        if seen_camera is not None:
+            shown += drawn_points(seen_camera, view.T_world_cam)
+        boxes_px = separate_boxes(covering_box(transform_points(T_cam_world, s), view.K, size_px) for s in shown)
+        if not boxes_px:
             return picture
-        self._canvas.begin(box_px=box_px)
+        self._canvas.begin(boxes_px=boxes_px)
         clip_world = projection_matrix(view.K, size_px, near=NEAR) @ T_cam_world
         self._draw_bodies(view, normals, clip_world, opacity)
-        if view.real_camera is not None and glyph_box is not None:
-            self._camera_painter.draw(view.real_camera, view.T_world_cam, view.K, clip_world)
-        composite(picture, self._canvas.read(box_px), box_px)
+        if seen_camera is not None:
+            self._camera_painter.draw(seen_camera, view.T_world_cam, view.K, clip_world)
+        for box_px in boxes_px:
+            composite(picture, self._canvas.read(box_px), box_px)
         return picture
 
     def _draw_bodies(

@@ -23,16 +23,22 @@ uniform vec3 key_light;   // direction towards it
 out vec4 colour;          // premultiplied
 const vec3 SKY = vec3(0.47, 0.50, 0.55);
 const vec3 GROUND = vec3(0.17, 0.16, 0.15);
+// light to the power of 1 / 2.2, within 0.1 of 255 up to 1.25; `pow` is slow on a CPU.
+vec3 gamma(vec3 light) {
+    vec3 a = sqrt(light), b = sqrt(a), c = sqrt(b);
+    return 0.8727 * a + 0.2066 * b - 0.0513 * c - 0.0280 * light;
+}
 void main() {
     vec3 n = normalize(world_normal);
     vec3 to_eye = normalize(eye - world_position);
     float facing = max(dot(n, to_eye), 0.0);
     vec3 hemisphere = mix(GROUND, SKY, 0.5 + 0.5 * n.y);
     float key = max((dot(n, key_light) + 0.2) / 1.2, 0.0);
-    float highlight = pow(max(dot(n, normalize(key_light + to_eye)), 0.0), 32.0);
+    float highlight = max(dot(n, normalize(key_light + to_eye)), 0.0);
+    for (int doubling = 0; doubling < 5; doubling++) highlight *= highlight;  // to the power of 32
     float edge = 1.0 - facing;
     vec3 light = albedo * (hemisphere + 1.05 * key) * (1.0 - 0.35 * edge * edge) + 0.07 * highlight;
-    colour = vec4(pow(light, vec3(1.0 / 2.2)), 1.0) * opacity;
+    colour = vec4(gamma(light), 1.0) * opacity;
     colour.rgb = min(colour.rgb, vec3(opacity));
 }
 """
