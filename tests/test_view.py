@@ -194,6 +194,15 @@ def test_how_far_a_stage_is(tmp_path):
     assert state["finished"] is False
 
 
+def test_stages_are_shown_in_the_order_of_the_run(tmp_path):
+    (tmp_path / "results" / "demo").mkdir(parents=True)
+    for job in ("fetch", "render_demo", "render_side"):
+        record(tmp_path / "logs" / "demo", job, "done")
+    state = FollowedRun("demo", tmp_path / "results", tmp_path / "logs", tmp_path).news()["state"]
+    names = [stage["name"] for stage in state["stages"]]
+    assert (names[:2], names[-2:]) == (["render_demo", "fetch"], ["world", "render_side"])
+
+
 def test_unknown_videos_and_taken_ports_are_told(tmp_path):
     (tmp_path / "results" / "dance").mkdir(parents=True)
     for wrong in ("walk", "../dance", ""):

@@ -31,6 +31,8 @@ _STAGES = {
     "world": "bodies.npz",
 }
 """Those that the page needs, in their order, and what each leaves behind."""
+_BEFORE = ("download", "render_demo")
+"""Those that some videos need first."""
 _SHOWN = ("bodies.npz", "world_cameras.npz", "video.json", "tracks.yaml", "clip.mp4")
 _NEEDED = 3
 """So many of them have to be there."""
@@ -134,12 +136,13 @@ class FollowedRun:
         (video,) = read_states([self._video_id], self._results, self._logs)
         jobs = {job.record.job: job for job in video.jobs}
         stages = [_stage(name, jobs.get(name), (self._folder / made).is_file()) for name, made in _STAGES.items()]
-        later = [_stage(name, job, False) for name, job in jobs.items() if name not in _STAGES]
+        before = [_stage(name, job, False) for name, job in jobs.items() if name in _BEFORE]
+        later = [_stage(name, job, False) for name, job in jobs.items() if name not in (*_BEFORE, *_STAGES)]
         message = _message(video)
         # Of a run that failed or was stopped there may come more: the user starts it again.
         return {
             "finished": video.state == "done",
-            "stages": stages + later,
+            "stages": before + stages + later,
             **({"message": message} if message else {}),
         }
 
