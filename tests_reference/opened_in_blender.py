@@ -35,12 +35,15 @@ def open_file(path: Path) -> None:
 
 
 def open_by_recipe(glb: Path) -> None:
-    """As a user who changes the paths of the script in docs/recipes/blender.md."""
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    """As a user who changes the paths of the script in docs/recipes/blender.md, in Blender's scene with a camera."""
+    bpy.ops.wm.read_factory_settings()
+    there = list(bpy.data.objects)
     (script,) = re.findall(r"```python\n(.*?)```", RECIPE.read_text(), re.DOTALL)
     lines = [line for line in script.splitlines() if not line.startswith("VIDEO = ")]
     given = "\n".join(lines).replace("results/dance/export/glb/dance.glb", str(glb))
     exec(given, {"VIDEO": None})
+    for thing in there:
+        bpy.data.objects.remove(thing)
 
 
 def look(out: Path) -> None:
