@@ -51,12 +51,11 @@ export class VideoClock implements Clock {
   }
 
   seek(frame: number): Promise<void> {
-    this.wanted = clampFrame(frame, this.nFrames);
-    this.show(this.wanted);
-    if (this.video.error) return Promise.resolve();
-    const done = new Promise<void>((resolve) => this.waiting.push(resolve));
-    if (this.inFlight === null) this.begin();
-    return done;
+    const wanted = clampFrame(frame, this.nFrames);
+    this.wanted = wanted;
+    if (this.inFlight === null && !this.video.error) this.begin();
+    this.show(wanted);
+    return this.video.error ? Promise.resolve() : new Promise((resolve) => this.waiting.push(resolve));
   }
 
   setSpeed(speed: number): void {

@@ -10,6 +10,8 @@ import type { Settings } from "./settings";
 import type { World } from "./world";
 
 const LETTERBOX = 0x0b0d10;
+/** Bodies wait so long for the picture that the video seeks: drawing both at once is quicker than one after the other. */
+const PATIENCE_MS = 40;
 
 export class Viewport {
   readonly canvas: HTMLCanvasElement;
@@ -24,6 +26,8 @@ export class Viewport {
   /** Of the animation frame that will draw; 0: none. */
   private scheduled = 0;
   private stale = true;
+  /** Of the timer that ends the waiting for a picture; 0: nothing waits. */
+  private waiting = 0;
 
   /** @throws Error if the browser has no WebGL. */
   constructor(
@@ -65,7 +69,9 @@ export class Viewport {
     this.frame = frame;
     this.orbit.setFrame(frame);
     this.cameraView.setFrame(frame);
-    this.invalidate(true);
+    this.stale = true;
+    if (!this.showsVideo || !this.video?.seeking) this.invalidate();
+    else this.waiting ||= window.setTimeout(() => this.invalidate(), PATIENCE_MS);
   }
 
   setSettings(settings: Settings): void {
@@ -85,18 +91,19 @@ export class Viewport {
   newPicture(): void {
     // three asks the browser for news of its own, which may come later.
     if (this.texture) this.texture.needsUpdate = true;
-    if (this.settings.view === "camera" || this.settings.video === "scene") this.invalidate();
+    if (this.showsVideo) this.invalidate();
   }
 
   /** Draws at once what was to be drawn soon. */
   flush(): void {
-    if (this.scheduled) this.draw();
+    if (this.scheduled || this.waiting) this.draw();
   }
 
   /** Draws at once. */
   draw(): void {
     cancelAnimationFrame(this.scheduled);
-    this.scheduled = 0;
+    clearTimeout(this.waiting);
+    this.scheduled = this.waiting = 0;
     if (this.stale) {
       const inScene = this.settings.video === "scene" ? this.pictures() : null;
       this.world.show(this.frame, this.settings, inScene);
@@ -127,6 +134,11 @@ export class Viewport {
   screenshot(): Promise<Blob | null> {
     this.draw();
     return new Promise((resolve) => this.canvas.toBlob(resolve, "image/png"));
+  }
+
+  /** Whether the canvas shows the video, not only the page. */
+  private get showsVideo(): boolean {
+    return this.settings.view === "camera" || this.settings.video === "scene";
   }
 
   private imageRect(): Rect {
