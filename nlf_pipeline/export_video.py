@@ -5,9 +5,9 @@ import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Annotated, get_args
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from nlf_pipeline.artefacts import Bodies
 from nlf_pipeline.errors import UserError
@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 
 
 def export_video(
-    video_id: Positional[str],
-    formats: Positional[tuple[str, ...]] = (),
+    video_id: Annotated[Positional[str], arg(metavar="VIDEO_ID")],
+    formats: Annotated[Positional[tuple[str, ...]], arg(metavar="FORMAT ...", help_behavior_hint="")] = (),
     /,
     *,
     results: Path = Path("results"),

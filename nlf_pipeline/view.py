@@ -4,8 +4,9 @@ import os
 import sys
 import webbrowser
 from pathlib import Path
+from typing import Annotated
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from nlf_pipeline.errors import UserError
 from nlf_pipeline.workflow.states.video_states import known_videos
@@ -14,7 +15,7 @@ _DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 
 
 def view(
-    video_id: Positional[str],
+    video_id: Annotated[Positional[str], arg(metavar="VIDEO_ID")],
     /,
     *,
     results: Path = Path("results"),
