@@ -122,6 +122,7 @@ clean:
 
 .venv/installed-dev: .venv/installed
 	@$(BIN)/pip $(PIP_OPTIONS) -c constraints.txt -e '.[dev]'
+	@$(BIN)/python build_backend/player_bundle.py tools
 	@touch $@
 
 .venv-reference/installed: pyproject.toml constraints-reference.txt $(PLAYER) | .venv-reference/bin/python

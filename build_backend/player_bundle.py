@@ -1,6 +1,7 @@
 """Bundles the player's TypeScript into nlf_pipeline/player_page/; only Python's own modules are used.
 
-`python build_backend/player_bundle.py` makes the bundle, `... check` runs the player's own checks and tests.
+`python build_backend/player_bundle.py` makes the bundle, `... tools` installs what checks and tests
+need into player/node_modules, `... check` runs the player's own checks and tests.
 """
 
 import fcntl
@@ -106,10 +107,16 @@ def make_bundle() -> None:
             _install(made)
 
 
+def install_tools() -> None:
+    """Install what checks and tests need into player/node_modules."""
+    node = _found_node()
+    with _one_at_a_time():
+        _run(node, (*node.npm, "ci", "--ignore-scripts"), ROOT / "player")
+
+
 def check() -> None:
-    """Install what the checks need into player/node_modules, then run npm's scripts `check` and `test`."""
+    """Run npm's scripts `check` and `test`."""
     node, folder = _found_node(), ROOT / "player"
-    _run(node, (*node.npm, "ci", "--ignore-scripts"), folder)
     for script in ("check", "test"):
         command = (*node.npm, "run", "--silent", script)
         if subprocess.run(command, cwd=folder, env=node.environment, check=False).returncode:
@@ -181,4 +188,4 @@ def _one_at_a_time() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    check() if sys.argv[1:] == ["check"] else make_bundle()
+    {"tools": install_tools, "check": check}.get("".join(sys.argv[1:]), make_bundle)()

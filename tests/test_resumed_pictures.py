@@ -18,6 +18,7 @@ from nlf_pipeline.cameras.tracks import point_following
 from nlf_pipeline.cameras.windows import shot_solving
 from nlf_pipeline.interpolators.flow import FlowInterpolator
 from nlf_pipeline.masks import MaskTracks
+from nlf_pipeline.renderers.drawings import Drawing
 from nlf_pipeline.track_camera import track_camera
 
 N, CUT, SEGMENT = 60, 37, 8
@@ -43,7 +44,7 @@ def clip(body_dir, tmp_path_factory) -> Path:
 
 def draw(counter: Path, clip: Path, out: Path, body: Path, keeps: bool = True, **options: Any) -> None:
     """The side view, with the camera's trail and the clip's picture in it; counts the pictures."""
-    pictures = render._Drawing.pictures
+    pictures = Drawing.pictures
 
     def counted(self, start, stop):
         for picture in pictures(self, start, stop):
@@ -51,7 +52,7 @@ def draw(counter: Path, clip: Path, out: Path, body: Path, keeps: bool = True, *
             yield picture
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(render._Drawing, "pictures", counted)
+        patch.setattr(Drawing, "pictures", counted)
         patch.setitem(render.SEGMENT_FRAMES, "moderngl", SEGMENT)
         render.render(
             video=clip / "clip.mp4",

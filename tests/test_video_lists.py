@@ -137,7 +137,10 @@ def test_every_wrong_cell_is_named_at_once(tmp_path):
     expected = [
         ("line 3, column fov: found 500 (int), expected null or degrees from 1 to 170",),
         ("line 3, column video_id: found 'two words'", "letters, digits"),
-        ("line 4, column estimator: found 'blazpose' (str), expected null, blazepose, nlf or file, did you mean blazepose?",),
+        (
+            "line 4, column estimator: found 'blazpose' (str), expected null, blazepose, nlf or file, "
+            "did you mean blazepose?",
+        ),
         ("line 4, column opacity: found '0,5'", "with a point"),
         ("line 4, column time_range: found [3] (list)",),
         ("line 5, column fov: found 'wide'",),

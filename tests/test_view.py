@@ -217,7 +217,7 @@ def test_unknown_videos_and_taken_ports_are_told(tmp_path):
 
 def test_the_command_says_where_and_ends_quietly(tmp_path):
     (tmp_path / "results" / "dance").mkdir(parents=True)
-    command = [sys.executable, "-m", "nlf_pipeline.cli", "view", "dance"]
+    command = ["env", "--default-signal=INT", sys.executable, "-m", "nlf_pipeline.cli", "view", "dance"]
     viewer = subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={name: value for name, value in os.environ.items() if "DISPLAY" not in name},

@@ -26,7 +26,11 @@ export class Labels {
       const at = shown ? viewport.project(person.labelPoint(point)) : null;
       node.hidden = at === null;
       if (!at) return;
-      node.style.transform = `translate(${at.x.toFixed(1)}px, ${at.y.toFixed(1)}px) translate(-50%, -100%)`;
+      const width = viewport.canvas.clientWidth;
+      // A name at the window's edge is moved into it; that of somebody outside stays outside. Here 50% is half the name.
+      const inside = at.x >= 0 && at.x <= width;
+      const middle = inside ? `clamp(50%, ${at.x.toFixed(1)}px, ${width}px - 50%)` : `${at.x.toFixed(1)}px`;
+      node.style.transform = `translate(${middle}, ${at.y.toFixed(1)}px) translate(-50%, -100%)`;
       node.style.zIndex = String(Math.round(1000 / (1 + at.depth)));
       dot.style.background = `#${person.colour.getHexString("srgb")}`;
     });
