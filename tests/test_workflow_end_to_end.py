@@ -80,7 +80,8 @@ def test_empty_room_gives_empty_but_valid_files_and_says_so(finished):
 def test_every_rule_leaves_a_log_and_a_record(finished):
     folder, _ = finished
     rules = {"fetch", "segment", "semantic_masks", "track_camera", "estimate", "scale_camera", "fit", "ground",
-             "world", "plan_view", "render_camera", "render_side", "player", "export_glb", "export_bvh", "export_csv"}  # fmt: skip
+             "world", "plan_view", "render_camera", "render_side", "player", "export_glb", "export_bvh",
+             "export_csv"}  # fmt: skip
     for video in ("short", "empty"):
         for suffix in (".log", ".json"):
             assert rules <= {path.stem for path in (folder / "logs" / video).glob(f"*{suffix}")}
