@@ -15,7 +15,7 @@ CONFIGURATION = Path("/etc/slurm")
 MARK = "# Written by the tests in tests_slurm, which remove it again.\n"
 """First line of every file that this module puts into `CONFIGURATION`."""
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel", "scontrol", "sinfo")
-N_GPUS, N_CPUS, MEMORY_MB = 2, 8, 64_000
+N_GPUS, N_CPUS, MEMORY_MB = 2, 16, 64_000
 _SEARCHED = f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin"
 _SLURM_CONF = """ClusterName=tests
 SlurmctldHost={host}(127.0.0.1)
