@@ -10,9 +10,11 @@ _SCRIPT = """#!/bin/sh
 while [ $# -gt 0 ]; do
   case $1 in
     build-body) makes_body=1 ;;
+    write-export) makes_folder=1 ;;
     --out | --*-out | --out-*)
       shift
       if [ "$makes_body" ]; then for name in {body_files}; do : >"$1/$name"; done
+      elif [ "$makes_folder" ]; then mkdir -p "$1"
       elif [ -e "{templates}/${{1##*/}}" ]; then cp "{templates}/${{1##*/}}" "$1"
       else : >"$1"; fi ;;
   esac
