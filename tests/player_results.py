@@ -101,3 +101,12 @@ def number_in(picture: np.ndarray) -> int:
     """The number in a numbered frame of any size, (height, width, 3) uint8."""
     row = picture[picture.shape[0] * 3 // 4].mean(axis=-1)
     return sum(1 << bit for bit in range(8) if row[int((bit + 0.5) * len(row) / 8)] > 125)
+
+
+ODD_CLIPS = {
+    "nobody": Shown(n_people=0, n_frames=5),
+    "three frames": Shown(n_people=1, n_frames=3),
+    "twelve people": Shown(n_people=12, n_frames=6),
+    "portrait": Shown(n_frames=6, size_px=(180, 320)),
+    "a cut": Shown(n_frames=8, cuts=(4,), visible=np.array([[1] * 4 + [0] * 4, [0] * 4 + [1] * 4], bool)),
+}

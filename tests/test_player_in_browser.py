@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from browsers import Browser, browsing
-from player_results import Shown, cameras_of, make_player, number_in, write_results
+from player_results import ODD_CLIPS, Shown, cameras_of, make_player, number_in, write_results
 from selenium.webdriver.support import expected_conditions as conditions
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -200,17 +200,7 @@ def test_playing_stays_in_step(browser, dance):
     assert pairs[-1][0] > pairs[0][0]
 
 
-@pytest.mark.parametrize(
-    "shown",
-    [
-        Shown(n_people=0, n_frames=5),
-        Shown(n_people=1, n_frames=3),
-        Shown(n_people=12, n_frames=6),
-        Shown(n_frames=6, size_px=(180, 320)),
-        Shown(n_frames=8, cuts=(4,), visible=np.array([[1] * 4 + [0] * 4, [0] * 4 + [1] * 4], bool)),
-    ],
-    ids=["nobody", "three frames", "twelve people", "portrait", "a cut"],
-)
+@pytest.mark.parametrize("shown", ODD_CLIPS.values(), ids=ODD_CLIPS)
 def test_odd_clips_open(browser, shown, tmp_path, body_dir):
     make_player(write_results(tmp_path, shown), body_dir, tmp_path / "player.html")
     browser.open((tmp_path / "player.html").as_uri())

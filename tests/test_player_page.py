@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pygltflib
 import pytest
-from player_results import Shown, make_player, number_in, write_results
+from player_results import ODD_CLIPS, Shown, make_player, number_in, write_results
 from synthetic_videos import numbered_frame, write_video
 
 from nlf_pipeline.artefacts import VideoFacts
@@ -138,17 +138,7 @@ def test_a_video_that_does_not_fit_gets_coarser_and_then_is_left_out(tmp_path):
     assert make_proxy(clip, facts, 500) is None
 
 
-@pytest.mark.parametrize(
-    "shown",
-    [
-        Shown(n_people=0, n_frames=5),
-        Shown(n_people=1, n_frames=3),
-        Shown(n_people=12, n_frames=6),
-        Shown(n_frames=6, size_px=(180, 320)),
-        Shown(n_frames=8, cuts=(4,), visible=np.array([[1] * 4 + [0] * 4, [0] * 4 + [1] * 4], bool)),
-    ],
-    ids=["nobody", "three frames", "twelve people", "portrait", "a cut"],
-)
+@pytest.mark.parametrize("shown", ODD_CLIPS.values(), ids=ODD_CLIPS)
 def test_odd_clips_make_whole_pages(shown, tmp_path, body_dir):
     clip = scene_of(make_player(write_results(tmp_path, shown), body_dir, tmp_path / "player.html"))["clip"]
     assert len(clip["people"]) == shown.n_people and clip["cuts"] == list(shown.cuts)

@@ -30,7 +30,7 @@ from nlf_pipeline.reference_files import body_stream, restricted_pickles
 from nlf_pipeline.reference_files.body_stream import read_frames_of, read_header
 from nlf_pipeline.reference_files.pickled_arrays import as_array
 from nlf_pipeline.reference_files.pickled_cameras import read_cameras, write_cameras
-from nlf_pipeline.reference_files.pickled_fits import read_fits, read_ground, write_ground
+from nlf_pipeline.reference_files.pickled_fits import read_fits, write_ground
 from nlf_pipeline.reference_files.pickled_masks import read_masks, write_masks
 from nlf_pipeline.reference_files.restricted_pickles import read_pickle
 
@@ -128,9 +128,9 @@ LYING_ARRAYS = {
 
 @pytest.mark.parametrize("name", LYING_ARRAYS)
 def test_arrays_that_are_not_what_they_say_are_refused(tmp_path, name):
-    path = put(tmp_path / "ground.pkl", {"ground_height": 1.0, "world_up": LYING_ARRAYS[name]}, 2)
-    with pytest.raises(UserError, match=r"found .*, expected the floor"):
-        read_ground(path)
+    path = put(tmp_path / "fits.pkl", [fits_frame([(1, 1)]) | {"trans": LYING_ARRAYS[name]}], 2)
+    with pytest.raises(UserError, match=r"found .*, expected fits"):
+        read_fits(path)
 
 
 def test_pickle_larger_than_any_is_refused(tmp_path, monkeypatch):
@@ -302,10 +302,10 @@ def test_fits_that_are_none_are_refused(tmp_path):
             read_fits(put(tmp_path / "f.pkl", value))
 
 
-def test_ground_comes_back(tmp_path):
+def test_ground_is_in_millimetres(tmp_path):
     write_ground(np.array([0.0, -1.0, 0.0]), -1.52, tmp_path / "g.pkl")
-    up, height = read_ground(tmp_path / "g.pkl")
-    assert up.tolist() == [0, -1, 0] and height == pytest.approx(-1.52)
+    theirs = pickle.loads((tmp_path / "g.pkl").read_bytes())
+    assert theirs["world_up"].tolist() == [0, -1, 0] and theirs["ground_height"] == pytest.approx(-1520)
 
 
 # --- bodies ---

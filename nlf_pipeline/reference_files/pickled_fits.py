@@ -12,7 +12,6 @@ from nlf_pipeline.reference_files.pickled_masks import plain_pickle
 from nlf_pipeline.reference_files.restricted_pickles import read_pickle, refused
 
 _EXPECTED = "fits of the reference pipeline: pose_rotvecs, shape_betas and trans of everybody per frame"
-_EXPECTED_GROUND = "the floor of the reference pipeline: ground_height and world_up"
 
 
 @dataclass(frozen=True)
@@ -73,25 +72,6 @@ def write_fits(bodies: Bodies, R_file_world: np.ndarray, joints_rest: np.ndarray
         }
         frames.append({name: array.astype(np.float32) for name, array in values.items()})
     path.write_bytes(plain_pickle(frames))
-
-
-def read_ground(path: Path) -> tuple[np.ndarray, float]:
-    """The floor.
-
-    Returns:
-        (3,) unit vector against gravity, in the world of the cameras, and the floor's height along it, metres.
-
-    Raises:
-        UserError: if it is missing, damaged, or does not hold a floor.
-    """
-    try:
-        entries = fields(read_pickle(path, _EXPECTED_GROUND), "ground_height", "world_up")
-        up, height_mm = as_array(entries["world_up"]).astype(np.float64), as_array(entries["ground_height"])
-        if up.shape != (3,) or height_mm.shape != () or not np.isfinite([*up, height_mm]).all() or not up.any():
-            raise WrongValueError(f"world_up {up.tolist()} and ground_height {height_mm.tolist()}")
-    except WrongValueError as error:
-        raise refused(path, str(error), _EXPECTED_GROUND) from error
-    return up / np.linalg.norm(up), float(height_mm) / MM_PER_M
 
 
 def write_ground(world_up: np.ndarray, height: float, path: Path) -> None:
